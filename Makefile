@@ -1,0 +1,90 @@
+# make            the program, at build/gatehouse
+# make run        install what is missing, build, start on loopback with a folder as backend
+# make test       everything; make check: the quick tier
+# make bench      ratios, never a gate
+# make lint fuzz install clean
+MAKEFLAGS += --no-builtin-rules
+CC = gcc
+FUZZ_CC = clang
+PYTHON = /usr/bin/python3
+FLOORS = base message rules policy filters proxy
+VERSION = $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -1)
+
+# One kind of build per folder: plain, asan (with UBSan), tsan.
+KIND ?= plain
+B = build$(if $(filter-out plain,$(KIND)),/$(KIND))
+SANITIZE_asan = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
+SANITIZE_tsan = -fsanitize=thread -O1
+SANITIZE_plain = -O2 -D_FORTIFY_SOURCE=2
+
+PACKAGES = libevent libevent_openssl libevent_pthreads openssl libunbound libpcre2-8 libhs \
+	gmime-3.0 libxml-2.0 icu-uc icu-i18n libidn2 libconfuse lmdb hiredis libseccomp libcap-ng \
+	libsystemd libpsl libarchive
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+# These four ship no pkg-config file (or none that is right) on Debian 12.
+PLAIN_LIBS = -lspf2 -lopendkim -lmilter -lmagic -lresolv -lpthread -lm
+
+WARN = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wwrite-strings -Wvla -Wformat=2 -Wundef -Wold-style-definition
+CPPFLAGS += -I. -D_GNU_SOURCE -DGATEHOUSE_VERSION='"$(VERSION)"'
+CFLAGS += -std=c11 -g $(SANITIZE_$(KIND)) $(WARN) -fPIE -fstack-protector-strong -fno-strict-aliasing
+LDFLAGS += -pie -Wl,-z,relro,-z,now $(filter -fsanitize=%,$(SANITIZE_$(KIND)))
+LDLIBS = $(PKG_LIBS) $(PLAIN_LIBS)
+
+SRC := $(filter-out proxy/main.c,$(wildcard $(addsuffix /*.c,$(FLOORS))))
+OBJ := $(SRC:%.c=$(B)/%.o)
+UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/*.c))
+TEST_LIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
+
+.PHONY: all run test check bench lint fuzz fuzz-build unit-build install clean deps test-deps docs
+.DELETE_ON_ERROR:
+all: $(B)/gatehouse
+
+$(B)/gatehouse: $(B)/proxy/main.o $(B)/libgatehouse.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/libgatehouse.a: $(OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIB) $(B)/libgatehouse.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+.SECONDARY:
+unit-build: $(UNIT)
+
+build/fuzz/%: tests/fuzz/%.c
+	@$(MAKE) --no-print-directory KIND=fuzz CC=$(FUZZ_CC) build/fuzz/libgatehouse.a
+	$(FUZZ_CC) $(CPPFLAGS) $(PKG_CFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $< build/fuzz/libgatehouse.a $(LDLIBS)
+SANITIZE_fuzz = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -O1
+fuzz-build: $(FUZZ)
+
+deps:
+	@tests/setup build
+test-deps:
+	@tests/setup test
+run: deps
+	@$(MAKE) --no-print-directory -j2 all
+	@tests/first-run
+test: test-deps
+	@$(PYTHON) tests/run.py all
+check: test-deps
+	@$(PYTHON) tests/run.py quick
+bench: test-deps
+	@$(MAKE) --no-print-directory -j2 all
+	@$(PYTHON) tests/bench/run.py
+lint: test-deps
+	@$(PYTHON) tests/lint/lint.py
+fuzz: test-deps
+	@$(PYTHON) tests/run.py fuzz --seconds 600
+
+clean:
+	rm -rf build
+
+-include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)

@@ -1,0 +1,60 @@
+#ifndef GATEHOUSE_MESSAGE_ENVELOPE_H
+#define GATEHOUSE_MESSAGE_ENVELOPE_H
+/*
+ * client, envelope: who brings the mail, from whom, for whom. The same at
+ * every door. Slices live in the transaction's arena.
+ */
+#include "base/arena.h"
+#include "base/cidr.h"
+
+/* An address of the SMTP envelope, parsed (message/address.h). */
+struct mailbox {
+	struct slice text;    /* as it came, without <>: for logs and the backend */
+	struct slice local;   /* local part, unquoted: "a b"@x has `a b` */
+	struct slice domain;  /* lower case, A-labels, no final dot; or the literal "[192.0.2.1]"; empty for <> and <postmaster> */
+	bool quoted;          /* the local part stood in quotes */
+	bool literal;         /* the domain is an address literal */
+	bool utf8;            /* needs SMTPUTF8 (RFC 6531) */
+};
+
+struct client {
+	struct ip ip;                /* base/cidr.h; IPv4-mapped is unmapped */
+	uint16_t port;
+	struct slice name;           /* verified by forward-confirmed reverse DNS, or empty */
+	struct slice helo;           /* as given; empty before HELO */
+	bool esmtp;                  /* said EHLO */
+	struct slice login;          /* who it authenticated as; empty: nobody */
+	struct slice auth_mechanism;
+	struct slice tls_version;    /* "TLSv1.3"; empty: plain text */
+	struct slice tls_cipher;
+	unsigned tls_bits;
+	struct slice tls_fingerprint; /* client certificate, SHA-256 hex; empty: none */
+	const char *listener;        /* title of its listen section; NULL at the command line */
+	bool submission;             /* the listener's role */
+	bool relay_network;          /* address in relay.networks */
+	bool trusted;                /* in networks.trusted */
+	bool internal;               /* in networks.internal */
+};
+
+struct recipient {
+	struct mailbox mailbox;
+	struct slice params;         /* ESMTP parameters as text, canonical; may be empty */
+	bool accepted;
+};
+
+struct envelope {
+	struct mailbox sender;       /* text empty: the null reverse-path */
+	struct slice params;
+	uint64_t declared_size;      /* SIZE=, or 0 */
+	bool body_8bit, body_binary, smtputf8, requiretls;
+	struct recipient *recipients;
+	size_t recipient_count, recipient_cap;
+};
+
+/* Not judged by SPF, DMARC, DNS lists, greylisting (DESIGN 4, trust boundary). */
+static inline bool client_is_ours(const struct client *client)
+{
+	return client->login.len > 0 || client->relay_network;
+}
+
+#endif

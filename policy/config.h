@@ -1,0 +1,161 @@
+#ifndef GATEHOUSE_POLICY_CONFIG_H
+#define GATEHOUSE_POLICY_CONFIG_H
+/*
+ * config: the configuration as C structs (DESIGN 8). Each section's table
+ * stands in config_tables.c; the manual is printed from the tables.
+ */
+#include "base/settings.h"
+
+enum tls_mode { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
+enum listener_role { ROLE_MX, ROLE_SUBMISSION };
+enum client_info { CLIENT_INFO_NONE, CLIENT_INFO_XCLIENT, CLIENT_INFO_XFORWARD, CLIENT_INFO_PROXY_V1, CLIENT_INFO_PROXY_V2 };
+enum backend_protocol { BACKEND_SMTP, BACKEND_LMTP };
+enum backend_tls { BACKEND_TLS_OFF, BACKEND_TLS_OPPORTUNISTIC, BACKEND_TLS_REQUIRED, BACKEND_TLS_VERIFIED };
+enum bare_lf { BARE_LF_NORMALISE, BARE_LF_REFUSE };
+
+struct config_top {
+	struct slice hostname;      /* default: the system's name */
+	struct slice user;          /* workers run as; empty: stay who we are */
+	struct slice greeting;      /* after "220 hostname " */
+	struct slice help;          /* reply to HELP */
+	int64_t workers;            /* 0: one per core */
+	struct slice runtime;       /* folder of the control socket and pid; empty: beside the state */
+	int64_t drain_timeout;      /* ms a reload or stop waits for sessions */
+};
+
+struct config_tls {
+	struct slice certificate, key;   /* PEM files */
+	struct slice ciphers;            /* of TLS 1.2 */
+	int min_version;                 /* 0x0303 … (TLS1_2_VERSION) */
+	struct slice_list names;         /* for SNI; empty: the default one */
+	struct slice_list client_fingerprints; /* SHA-256 hex; who shows one is authenticated */
+};
+
+struct config_listen {
+	struct slice title;
+	struct endpoint address;
+	int tls;                    /* enum tls_mode */
+	int role;                   /* enum listener_role */
+	struct slice certificate;   /* title of a tls section */
+	struct slice_list backends; /* titles; empty: all in order */
+	struct cidr_list proxy_from; /* who may speak the PROXY protocol */
+	bool auth_without_tls;
+	int64_t greeting_delay;     /* ms */
+};
+
+struct config_milter {
+	struct slice title;
+	struct slice address;       /* libmilter's: inet:port@host, inet:host:port, unix:/path */
+	struct slice socket_group;
+	int64_t socket_mode;
+};
+
+struct config_backend {
+	struct slice title;
+	struct endpoint address;
+	struct slice maildir;       /* a folder instead of a server */
+	int protocol;               /* enum backend_protocol */
+	int client_info;            /* enum client_info */
+	int tls;                    /* enum backend_tls */
+	struct slice tls_ca, tls_name;
+	struct slice_list tls_fingerprints;
+	struct slice_list domains;  /* recipients it takes; empty: all */
+	int64_t priority, weight;
+	int64_t connections;        /* idle ones kept, per worker */
+	int64_t connect_timeout, reply_timeout, data_timeout; /* ms */
+	bool transparent;
+};
+
+struct config_relay {
+	struct slice_list domains;
+	struct cidr_list networks;
+	struct slice_list literals; /* own address literals accepted as local: "[192.0.2.1]" */
+};
+
+struct config_dns {
+	struct slice_list forward;  /* "127.0.0.1@53" */
+	struct slice zone_file;
+	int64_t timeout;            /* ms a question may take */
+	bool dnssec;
+	struct slice trust_anchor;  /* file */
+};
+
+struct config_rules {
+	struct slice_list paths;
+	struct slice cache;         /* folder of compiled images; empty: no cache */
+	int64_t rule_budget;        /* ms one rule may take on a mail */
+};
+
+struct config_networks {
+	struct cidr_list trusted, internal;
+};
+
+struct config_limits {
+	uint64_t message_size;
+	int64_t recipients, sessions, sessions_per_client, messages, commands, errors, unknown_commands;
+	int64_t command_timeout, session_timeout, data_timeout, end_deadline; /* ms */
+	uint64_t command_line, text_line;
+	uint64_t memory_per_message; /* content above it goes to an unlinked file */
+	int64_t received_headers, headers, dns_questions;
+	int bare_lf;                /* enum bare_lf */
+};
+
+struct config_state {
+	struct slice store;         /* lmdb:PATH, redis://host:port/db, memory: */
+	struct slice directory;     /* spool, journal, quarantine */
+	int on_error;
+};
+
+struct config_log {
+	int target;                 /* enum log_target, base/log.h */
+	int format;                 /* enum log_format */
+	int level;
+};
+
+/* Of one policy section (issue: policy). The one titled "default" always exists. */
+struct config_policy {
+	struct slice title;
+	double tag, quarantine, reject, greylist; /* scores; a negative value: off */
+	struct slice_list recipients, senders, users, listeners; /* matched; all empty: everyone */
+	struct cidr_list clients;
+};
+
+struct config_filter {
+	struct slice name;
+	const void *values;         /* the filter's settings struct */
+};
+
+struct config {
+	struct arena *arena;
+	struct slice path;          /* the file read */
+	const struct settings_file *file;
+	const struct config_top *top;
+	const struct config_relay *relay;
+	const struct config_dns *dns;
+	const struct config_rules *rules;
+	const struct config_networks *networks;
+	const struct config_limits *limits;
+	const struct config_state *state;
+	const struct config_log *log;
+	const struct config_tls *tls; size_t tls_count;
+	const struct config_listen *listens; size_t listen_count;
+	const struct config_milter *milters; size_t milter_count;
+	const struct config_backend *backends; size_t backend_count;
+	const struct config_policy *policies; size_t policy_count;
+	const struct config_filter *filters; size_t filter_count;
+};
+
+/*
+ * Reads and checks. filters: the section tables of all filters (section.name
+ * "filter NAME"), NULL-terminated; it is the caller's floor that knows them.
+ * path NULL: no file, all defaults (command line). text: as settings_read.
+ * NULL with errors on anything wrong: a reference to a section that isn't
+ * there, a listener without certificate, a backend with neither address nor
+ * maildir or both, two listeners on one address …
+ */
+struct config *config_read(struct arena *arena, const char *path, struct slice text,
+			   const struct section *const *filters, struct config_errors *errors);
+/* Prints the reference of all settings as a manual page's section (mdoc). */
+void config_print_reference(void *file /* FILE * */, const struct section *const *filters);
+
+#endif

@@ -1,0 +1,157 @@
+#!/usr/bin/python3
+"""Runs the tests and counts them.
+
+run.py quick   unit tests under ASan and UBSan, lint of the floors, scenarios
+run.py all     quick, and integration with real servers, fuzz targets, clang-tidy
+run.py fuzz --seconds N
+
+The last line is "N passed, N failed" (", N skipped" where any were), and
+the exit status is 0 only if nothing failed and something passed.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+os.chdir(TOP)
+PY = "/usr/bin/python3"
+SAN = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:allocator_may_return_null=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "LSAN_OPTIONS": f"suppressions={TOP}/tests/lsan.supp:print_suppressions=0",
+}
+
+
+class Count:
+    passed = failed = skipped = 0
+    failures = []
+
+
+def fail(name, text=""):
+    Count.failed += 1
+    Count.failures.append(name)
+    print(f"FAILED {name}\n{text}", flush=True)
+
+
+def run(cmd, timeout, env=None):
+    try:
+        p = subprocess.run(cmd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+                           env={**os.environ, **(env or {})})
+        return p.returncode, p.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as e:
+        return -1, (e.stdout or b"").decode(errors="replace") + f"\ntimed out after {timeout} s"
+
+
+def build(*targets, kind="plain"):
+    code, out = run(["make", "--no-print-directory", "-s", "-j2", f"KIND={kind}", *targets], 1500)
+    if code:
+        fail(f"build {' '.join(targets)} ({kind})", out[-6000:])
+    return code == 0
+
+
+def unit():
+    """cmocka programs, TAP out: a test is a line ok or not ok."""
+    if not build("all", "unit-build", kind="asan"):
+        return
+    for src in sorted(Path("tests/unit").glob("*.c")):
+        exe = f"build/asan/tests/unit/{src.stem}"
+        code, out = run([exe], 240, {**SAN, "CMOCKA_MESSAGE_OUTPUT": "TAP"})
+        ok = len(re.findall(r"^ok\b", out, re.M))
+        skip = len(re.findall(r"^ok\b.*# SKIP", out, re.M))
+        bad = len(re.findall(r"^not ok\b", out, re.M))
+        Count.passed += ok - skip
+        Count.skipped += skip
+        for line in re.findall(r"^# (?:count|skipped).*", out, re.M):
+            print(f"  {src.stem}: {line[2:]}")
+        if bad or code or not ok:
+            fail(f"unit/{src.stem}", out[-4000:])
+            Count.failed += max(0, bad - 1)
+    print(f"unit: done, {Count.passed} passed so far", flush=True)
+
+
+def pytest(folder, timeout, *args):
+    if not list(Path(folder).glob("test_*.py")):
+        return
+    xml = Path("build") / (folder.replace("/", "-") + ".xml")
+    xml.unlink(missing_ok=True)
+    p = subprocess.Popen([PY, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-rs",
+                          f"--junitxml={xml}", folder, *args],
+                         env={**os.environ, **SAN, "PYTHONDONTWRITEBYTECODE": "1"})
+    try:
+        p.wait(timeout)
+    except subprocess.TimeoutExpired:
+        p.kill()
+        fail(f"{folder}: timed out after {timeout} s")
+        return
+    if not xml.exists():
+        fail(f"{folder}: pytest ended with {p.returncode}")
+        return
+    for case in ET.parse(xml).getroot().iter("testcase"):
+        name = f"{folder}::{case.get('name')}"
+        if case.find("failure") is not None or case.find("error") is not None:
+            Count.failed += 1
+            Count.failures.append(name)
+        elif case.find("skipped") is not None:
+            Count.skipped += 1
+        else:
+            Count.passed += 1
+
+
+def fuzz(seconds):
+    if not build("fuzz-build"):
+        return
+    for src in sorted(Path("tests/fuzz").glob("*.c")):
+        corpus = Path(f"build/fuzz/corpus-{src.stem}")
+        corpus.mkdir(parents=True, exist_ok=True)
+        seeds = Path(f"tests/fuzz/seeds/{src.stem}")
+        cmd = [f"build/fuzz/{src.stem}", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+               f"-artifact_prefix=build/fuzz/crash-{src.stem}-", "-verbosity=0", str(corpus)]
+        if seeds.is_dir():
+            cmd.append(str(seeds))
+        code, out = run(cmd, seconds + 120, SAN)
+        if code:
+            fail(f"fuzz/{src.stem}", out[-4000:])
+        else:
+            Count.passed += 1
+
+
+def lint(deep):
+    code, out = run([PY, "tests/lint/lint.py", *(["--deep"] if deep else [])], 1200)
+    if code:
+        fail("lint", out[-4000:])
+    else:
+        Count.passed += 1
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("what", choices=["quick", "all", "fuzz", "unit", "integration"])
+    ap.add_argument("--seconds", type=int, default=5)
+    args = ap.parse_args()
+    start = time.time()
+    if args.what in ("quick", "all"):
+        lint(args.what == "all")
+    if args.what in ("quick", "all", "unit"):
+        unit()
+    if args.what in ("quick", "all"):
+        if build("all"):
+            pytest("tests/scenario", 600)
+    if args.what in ("all", "integration"):
+        if build("all"):
+            pytest("tests/integration", 1500)
+    if args.what in ("all", "fuzz"):
+        fuzz(args.seconds)
+    for name in Count.failures:
+        print("failed:", name)
+    print(f"in {time.time() - start:.0f} s")
+    skipped = f", {Count.skipped} skipped" if Count.skipped else ""
+    print(f"{Count.passed} passed, {Count.failed} failed{skipped}", flush=True)
+    sys.exit(1 if Count.failed or not Count.passed else 0)
+
+
+main()
