@@ -32,5 +32,7 @@ void pipeline_body(struct scan *scan, struct slice chunk);
 void pipeline_give_up(struct scan *scan, enum phase upto, const char *why);
 
 const struct filter *filter_find(struct slice name);
+/* The phase whose step is running. */
+enum phase pipeline_phase(const struct scan *scan);
 
 #endif

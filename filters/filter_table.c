@@ -1,0 +1,7 @@
+/* The filters there are, in order of their running. A filter comes after
+ * those it names in `after`. */
+#include "filters/pipeline.h"
+
+const struct filter *const filter_table[] = {
+	NULL,
+};
