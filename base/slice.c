@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "base/slice.h"
 
 bool slice_eq(struct slice a, struct slice b)
