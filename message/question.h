@@ -15,7 +15,9 @@
  *
  * Questions and answers live in the arena of their transaction.
  */
+#include "base/answer.h"
 #include "base/arena.h"
+#include "base/store.h"
 #include "message/phase.h"
 
 enum question_kind {
@@ -23,54 +25,6 @@ enum question_kind {
 	QUESTION_STORE,   /* an operation on the state store */
 	QUESTION_JOB,     /* a function to run off the event loop */
 	QUESTION_SCANNER, /* a virus scanner's word on the whole message */
-};
-
-/* RFC 1035 and successors; the IANA numbers. */
-enum dns_type {
-	DNS_A = 1,
-	DNS_NS = 2,
-	DNS_CNAME = 5,
-	DNS_SOA = 6,
-	DNS_PTR = 12,
-	DNS_MX = 15,
-	DNS_TXT = 16,
-	DNS_AAAA = 28,
-	DNS_SPF = 99,
-};
-
-enum answer_status {
-	ANSWER_FOUND,     /* there are records / there was a value / the job ran */
-	ANSWER_NODATA,    /* the name exists, not with this type; no such key */
-	ANSWER_NXDOMAIN,  /* the name does not exist */
-	ANSWER_TEMPERROR, /* no answer: SERVFAIL, time-out, bogus, store down */
-};
-
-struct answer {
-	enum answer_status status;
-	const char *why;         /* of a temporary error: "SERVFAIL", "timeout" …; static or in the arena */
-	size_t count;            /* DNS: records of the asked type, at the end of any CNAME chain */
-	struct slice *records;   /* DNS: the rdata in wire form, names uncompressed */
-	uint32_t ttl;            /* DNS: seconds */
-	bool secure;             /* DNS: validated by DNSSEC */
-	struct slice value;      /* STORE: the value; SCANNER: the finding's name */
-	int64_t number;          /* STORE: the counter's or time-stamp's value */
-};
-
-enum store_op {
-	STORE_GET,        /* value and its time of first setting (number) */
-	STORE_PUT,        /* value, ttl */
-	STORE_GET_OR_SET, /* FOUND: what was there; NODATA: was absent, is set now. number: when it was set, unix seconds */
-	STORE_ADD,        /* adds amount to a counter in a window of ttl seconds from its first use; number: the sum */
-	STORE_DELETE,
-};
-
-struct store_request {
-	enum store_op op;
-	struct slice key;   /* bytes; the asker's name comes first: "grey:…" */
-	struct slice value;
-	int64_t amount;
-	uint32_t ttl;       /* seconds from now */
-	bool touch;         /* GET, GET_OR_SET: a hit starts the ttl again */
 };
 
 struct job_request {
