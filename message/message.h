@@ -15,7 +15,7 @@ struct header {
 	struct slice field;   /* the whole field, folds and the final CRLF included */
 	struct slice name;    /* as it came, white space before the colon cut off */
 	struct slice value;   /* all behind the colon, with its leading space and folds, without the final CRLF */
-	bool broken;          /* a line without a colon or with an unusable name; name is then empty */
+	bool broken;          /* a line without a colon or with an unusable name; name is then empty, value the whole line */
 };
 
 struct message {
@@ -37,11 +37,14 @@ struct message {
  * Finds the header section of raw and its fields (RFC 5322 2.2; folded lines
  * belong to the field above). Sets raw, head, headers, and body if the blank
  * line is there. The message points into raw. At most max_headers fields.
+ * May be called again when more of raw has come.
  */
 void message_parse(struct message *m, struct arena *arena, struct slice raw, size_t max_headers);
 
 /* The nth (0 = first from the top) field of that name, case-insensitive; NULL if none. */
 const struct header *message_header(const struct message *m, struct slice name, size_t nth);
+/* The next field below `after` with its name; NULL if none. Loops over all of a name go by this: linear. */
+const struct header *message_header_next(const struct message *m, const struct header *after);
 size_t message_header_count(const struct message *m, struct slice name);
 
 /* The value unfolded (CRLF before white space removed, RFC 5322 2.2.3), trimmed. */
