@@ -15,6 +15,7 @@ struct mailbox {
 	bool quoted;          /* the local part stood in quotes */
 	bool literal;         /* the domain is an address literal */
 	bool utf8;            /* needs SMTPUTF8 (RFC 6531) */
+	bool source_route;    /* came with one (RFC 5321 C); text is without it */
 };
 
 struct client {
