@@ -4,6 +4,7 @@
  * jobs: a small pool of threads for work that would stall an event loop (a
  * long parse, an fsync). done() runs on the loop that made the pool.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 struct event_base;
@@ -16,5 +17,7 @@ void jobs_destroy(struct jobs **jobs);
 /* run(arg) on a thread, then done(arg) on the loop. Never refuses: the queue
  * is bounded by what its users have in flight. */
 void jobs_add(struct jobs *jobs, void (*run)(void *arg), void (*done)(void *arg), void *arg);
+/* Takes a job that has not begun out of the queue. False: it has (done() is still to come). */
+bool jobs_cancel(struct jobs *jobs, void (*done)(void *arg), void *arg);
 
 #endif

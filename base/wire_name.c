@@ -104,22 +104,22 @@ size_t wire_name_len(struct slice data)
 }
 
 #define POINTER_BITS 0xc0u /* RFC 1035 4.1.4 */
+#define POINTERS_MAX 128 /* a name has no more labels */
 
 size_t wire_name_unpack(struct slice packet, size_t offset, uint8_t out[WIRE_NAME_MAX], size_t *end_r)
 {
 	const uint8_t *p = (const uint8_t *)packet.data;
 	size_t len = 0, limit = offset; /* a pointer must point below where its part began */
-	bool jumped = false;
+	int pointers = 0;
 	while (offset < packet.len) {
 		uint8_t octets = p[offset];
 		if ((octets & POINTER_BITS) == POINTER_BITS) {
 			if (packet.len - offset < 2)
 				return 0;
 			size_t target = (size_t)(octets & ~POINTER_BITS) << 8 | p[offset + 1];
-			if (!jumped)
+			if (pointers++ == 0)
 				*end_r = offset + 2;
-			jumped = true;
-			if (target >= limit)
+			if (target >= limit || pointers > POINTERS_MAX)
 				return 0;
 			limit = offset = target;
 			continue;
@@ -131,7 +131,7 @@ size_t wire_name_unpack(struct slice packet, size_t offset, uint8_t out[WIRE_NAM
 		len += octets + 1u;
 		offset += octets + 1u;
 		if (octets == 0) {
-			if (!jumped)
+			if (pointers == 0)
 				*end_r = offset;
 			return len;
 		}
