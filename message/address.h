@@ -2,7 +2,7 @@
 #define GATEHOUSE_MESSAGE_ADDRESS_H
 /*
  * address: paths and domains of the SMTP envelope (RFC 5321 4.1.2, 4.1.3,
- * 4.5.3.1; RFC 6531 for UTF-8). Not for header fields. The one module that
+ * 4.5.3.1; RFC 6531 and UTS 46 for UTF-8). Not for header fields. The one module that
  * includes libidn2.
  */
 #include "message/envelope.h"
@@ -63,7 +63,8 @@ enum address_error address_domain(struct arena *arena, struct slice domain, unsi
 /* The local part as it must be written: quoted only if it needs it. */
 struct slice address_quote_local(struct arena *arena, struct slice local);
 
-/* A UTF-8 string without overlong forms, surrogates or what is over U+10FFFF. */
-bool address_utf8_ok(struct slice s);
+/* "[192.0.2.1]", "[IPv6:2001:db8::1]". The grammar's general literals (RFC 5321
+ * 4.1.3) are none: no further tag was ever registered. ip_r may be NULL. */
+bool address_literal(struct slice text, struct ip *ip_r);
 
 #endif

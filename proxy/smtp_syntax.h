@@ -12,17 +12,18 @@
 enum smtp_line_status {
 	SMTP_LINE_OK,
 	SMTP_LINE_MORE,     /* no line end yet */
-	SMTP_LINE_TOO_LONG, /* over max without a line end: skip to the next LF */
+	SMTP_LINE_TOO_LONG, /* over max octets */
 };
 
 struct smtp_line {
 	struct slice text;   /* without its ending */
 	size_t consumed;     /* octets to take off the input, the ending included */
 	bool bare_lf;        /* ended by LF alone: taken, as real servers do */
+	bool ended;          /* TOO_LONG: its end was there, and is consumed; else skip through the next LF */
 };
 
 /* The first line of in. max: octets with the ending (512 and more, RFC 5321
- * 4.5.3.1.4). TOO_LONG: consumed is what may be dropped. */
+ * 4.5.3.1.4). MORE: nothing is consumed. */
 enum smtp_line_status smtp_line_next(struct slice in, size_t max, struct smtp_line *line_r);
 
 struct smtp_command {
@@ -90,11 +91,12 @@ enum smtp_helo {
 	SMTP_HELO_BARE_IP,      /* 192.0.2.1 without brackets: wrong, and telling */
 	SMTP_HELO_SLOPPY,       /* a name with bytes that host names don't have ("my_pc", UTF-8) */
 	SMTP_HELO_EMPTY,        /* nothing given */
-	SMTP_HELO_GARBAGE,      /* no name at all */
+	SMTP_HELO_GARBAGE,      /* no name at all: "@", "[x", invalid UTF-8, over 255 octets */
 };
 
 /* *name_r: the first word, to be logged and kept (not for EMPTY; of GARBAGE
- * only to be shown). *ip_r: of the literal or bare address; may be NULL. */
+ * only to be shown). More words make a name SLOPPY. *ip_r: of the literal or
+ * bare address; may be NULL. */
 struct ip;
 enum smtp_helo smtp_helo_parse(struct slice arg, struct slice *name_r, struct ip *ip_r);
 

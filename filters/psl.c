@@ -1,0 +1,38 @@
+#include "filters/psl.h"
+
+#include <libpsl.h>
+
+#define NAME_MAX_TEXT 254 /* RFC 1035 2.3.4, as text with its NUL */
+
+static psl_ctx_t *loaded; /* NULL: libpsl's own list */
+
+bool psl_load(const char *path)
+{
+	psl_ctx_t *list = path ? psl_load_file(path) : psl_latest(NULL);
+	if (list == NULL)
+		return false;
+	psl_free(loaded);
+	loaded = list;
+	return true;
+}
+
+bool psl_organisational(struct slice domain, struct slice *organisational_r)
+{
+	char name[NAME_MAX_TEXT];
+	if (domain.len == 0 || domain.len >= sizeof(name) || domain.data[0] == '.' ||
+	    slice_chr(domain, '\0') != SLICE_NPOS)
+		return false;
+	memcpy(name, domain.data, domain.len);
+	name[domain.len] = '\0';
+	const char *found = psl_registrable_domain(loaded ? loaded : psl_builtin(), name);
+	if (found == NULL)
+		return false;
+	*organisational_r = slice_from(domain, (size_t)(found - name));
+	return true;
+}
+
+struct slice psl_organisational_or_self(struct slice domain)
+{
+	struct slice organisational;
+	return psl_organisational(domain, &organisational) ? organisational : domain;
+}
