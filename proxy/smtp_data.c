@@ -31,6 +31,13 @@ static bool has_8bit(const char *p, size_t len)
 	return (seen & 0x8080808080808080u) != 0;
 }
 
+static void count_size(struct smtp_data *d, size_t more)
+{
+	d->size += more;
+	if (d->limits.size > 0 && d->size > d->limits.size)
+		d->flags |= SMTP_DATA_TOO_BIG;
+}
+
 /* Puts out bytes in which every CR and LF is right. */
 static void put(struct smtp_data *d, struct buf *out, struct slice run)
 {
@@ -41,9 +48,7 @@ static void put(struct smtp_data *d, struct buf *out, struct slice run)
 		d->flags |= eight;
 	if (d->mode != SMTP_DATA_BINARY && memchr(run.data, '\0', run.len) != NULL)
 		d->flags |= SMTP_DATA_NUL;
-	d->size += run.len;
-	if (d->limits.size > 0 && d->size > d->limits.size)
-		d->flags |= SMTP_DATA_TOO_BIG;
+	count_size(d, run.len);
 	if (!(d->flags & SMTP_DATA_REFUSED))
 		buf_add_slice(out, run);
 }
@@ -111,9 +116,11 @@ static size_t take_text(struct smtp_data *d, struct slice in, size_t at, size_t 
 	return next;
 }
 
+/* A CR that was held back is text after all. */
 static void bare_cr(struct smtp_data *d)
 {
 	d->flags |= SMTP_DATA_BARE_CR;
+	count_size(d, 1);
 	count_line(d, 1);
 	d->state = IN_TEXT;
 }
@@ -244,7 +251,7 @@ bool smtp_stuff_feed(struct smtp_stuff *s, struct slice in, struct buf *out)
 		s->state = BROKEN;
 	while (at < in.len && s->state != BROKEN) {
 		if (s->state == AT_START && in.data[at] == '.') {
-			buf_add(out, in.data + run, at - run);
+			buf_add_slice(out, slice_sub(in, run, at - run));
 			buf_add_char(out, '.');
 			run = at;
 		}
@@ -254,7 +261,7 @@ bool smtp_stuff_feed(struct smtp_stuff *s, struct slice in, struct buf *out)
 		out->len = mark;
 		return false;
 	}
-	buf_add(out, in.data + run, at - run);
+	buf_add_slice(out, slice_sub(in, run, at - run));
 	return true;
 }
 

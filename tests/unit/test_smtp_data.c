@@ -182,13 +182,13 @@ static void check_data(const char *in, size_t len, enum bare_lf policy, enum cut
 		fail_msg("ended at %zu, not %zu: %s", got, taken, show(in, len));
 	if ((d.flags & MODEL_FLAGS) != m.flags)
 		fail_msg("flags %x, not %x: %s", d.flags, m.flags, show(in, len));
+	assert_int_equal(d.size, m.len);
 	bool refused = (m.flags & (SMTP_DATA_BARE_CR | SMTP_DATA_NUL)) ||
 		       (m.flags != 0 && policy == BARE_LF_REFUSE);
 	assert_int_equal(refused, smtp_data_refusal(&d) != NULL);
 	if (!refused) {
 		if (!slice_eq(buf_slice(&out), slice_make(m.out, m.len)))
 			fail_msg("put out \"%s\": %s", show(out.data, out.len), show(in, len));
-		assert_int_equal(d.size, m.len);
 		if (cut == WHOLE)
 			check_wire(buf_slice(&out));
 	}
@@ -210,6 +210,7 @@ static void check_chunks(const char *in, size_t len, enum cut cut)
 	smtp_data_finish(&d, &out);
 	if ((d.flags & MODEL_FLAGS) != m.flags)
 		fail_msg("chunks: flags %x, not %x: %s", d.flags, m.flags, show(in, len));
+	assert_int_equal(d.size, m.len);
 	if (smtp_data_refusal(&d) == NULL) {
 		if (!slice_eq(buf_slice(&out), slice_make(m.out, m.len)))
 			fail_msg("chunks: put out \"%s\": %s", show(out.data, out.len), show(in, len));
