@@ -38,7 +38,7 @@ UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/*.c))
 TEST_LIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
 
-.PHONY: all run test check bench lint fuzz fuzz-build unit-build install clean deps test-deps docs
+.PHONY: all run test check bench lint fuzz fuzz-build fuzz-lib unit-build install clean deps test-deps docs
 .DELETE_ON_ERROR:
 all: $(B)/gatehouse
 
@@ -59,8 +59,10 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIB) $(B)/libgatehouse.a
 .SECONDARY:
 unit-build: $(UNIT)
 
-build/fuzz/%: tests/fuzz/%.c
+# Built by a make of its own kind: once for all targets, and never stale.
+fuzz-lib:
 	@$(MAKE) --no-print-directory KIND=fuzz CC=$(FUZZ_CC) build/fuzz/libgatehouse.a
+build/fuzz/%: tests/fuzz/%.c fuzz-lib
 	$(FUZZ_CC) $(CPPFLAGS) $(PKG_CFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $< build/fuzz/libgatehouse.a $(LDLIBS)
 SANITIZE_fuzz = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -O1
 fuzz-build: $(FUZZ)
