@@ -1,0 +1,66 @@
+"""The openspf suites through `gatehouse spf --zone`."""
+import json
+import os
+import subprocess
+
+import pytest
+
+import spf_suite
+
+PROGRAM = spf_suite.TOP / os.environ.get("GATEHOUSE", "build/gatehouse")
+needs_data = pytest.mark.skipif(not spf_suite.SUITES.is_dir(), reason="no ../shared/data/spf")
+
+# What these suites want otherwise than RFC 7208 does.
+NOT_RFC7208 = {
+    "rfc4408-tests.yml": {},
+    "test.yml": {
+        "default-modifier": "default= of early drafts is an unknown modifier, which is ignored (RFC 7208 6)",
+        "default-modifier-harsh": "the same; and \"ambiguous\" is no result of RFC 7208",
+    },
+}
+
+
+def check(zone_file, client, helo, sender, *more):
+    out = subprocess.run(
+        [PROGRAM, "spf", "--zone", zone_file, "--client", client, "--helo", helo, "--from", sender, "--json",
+         *more], stdout=subprocess.PIPE, check=True, timeout=30).stdout
+    return json.loads(out)
+
+
+def wanted(value):
+    return value if isinstance(value, list) else [value]
+
+
+def run_suite(suite, tmp_path, *more):
+    """Names of the cases that don't come out as the suite says, with what came instead; and how many there are."""
+    bad, count = {}, 0
+    for text, title, test in spf_suite.cases(suite):
+        zone_file = tmp_path / "zone"
+        zone_file.write_text(text, encoding="ascii")
+        got = check(zone_file, str(test["host"]), test["helo"], test["mailfrom"], *more)
+        count += 1
+        explanation = test.get("explanation")
+        if got["result"] not in wanted(test["result"]):
+            bad[title] = f"{got['result']} ({got['problem'] or got['mechanism']}), not {test['result']}"
+        elif explanation is not None and got["explanation"] != ("" if explanation == "DEFAULT" else explanation):
+            bad[title] = f"explanation {got['explanation']!r}, not {explanation!r}"
+    return bad, count
+
+
+@needs_data
+def test_rfc7208_suite(tmp_path, capsys):
+    bad, count = run_suite("rfc7208-tests.yml", tmp_path)
+    with capsys.disabled():
+        print(f"\n# count: {count - len(bad)} of {count} rfc7208-tests.yml")
+    assert bad == {} and count == 203
+
+
+@needs_data
+@pytest.mark.parametrize("suite", sorted(NOT_RFC7208))
+def test_older_suites(suite, tmp_path, capsys):
+    bad, count = run_suite(suite, tmp_path)
+    with capsys.disabled():
+        print(f"\n# count: {count - len(bad)} of {count} {suite}")
+        for title, what in sorted(bad.items()):
+            print(f"#   {title}: {what}: {NOT_RFC7208[suite].get(title, 'UNEXPLAINED')}")
+    assert set(bad) == set(NOT_RFC7208[suite])
