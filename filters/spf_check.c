@@ -12,6 +12,15 @@ struct spf_check {
 	struct spf_outcome outcome;
 };
 
+const struct spf_engine *spf_engine_find(struct slice name)
+{
+	static const struct spf_engine *const engines[] = { &spf_native, &spf_libspf2 };
+	for (size_t i = 0; i < sizeof(engines) / sizeof(*engines); i++)
+		if (slice_eq(name, slice_str(engines[i]->name)))
+			return engines[i];
+	return NULL;
+}
+
 static const struct slice postmaster = { "postmaster", 10 };
 
 static struct slice without_final_dot(struct slice name)

@@ -31,7 +31,7 @@ struct spf_request {
 
 struct spf_outcome {
 	struct spf_fact fact;
-	unsigned lookups;      /* terms that caused look-ups; libspf2: questions it asked */
+	unsigned lookups;      /* terms that caused look-ups */
 };
 
 /* Engines. begin() gets requests only whose domain can be checked; run is its own. */
@@ -44,6 +44,8 @@ struct spf_engine {
 
 extern const struct spf_engine spf_native;  /* filters/spf_eval.c */
 extern const struct spf_engine spf_libspf2; /* filters/spf_libspf2.c */
+/* By name; NULL: none. */
+const struct spf_engine *spf_engine_find(struct slice name);
 
 /* The request's client must have an address. The request is copied; what it
  * points to must live as long as the arena. */

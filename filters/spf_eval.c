@@ -83,7 +83,8 @@ static void *begin(struct arena *arena, struct questions *qs, const struct spf_r
 static void set_problem(struct run *run, struct slice what, const char *why)
 {
 	if (run->problem.len == 0)
-		run->problem = arena_printf(run->arena, "%.*s: %s", SLICE_ARG(slice_head(what, PROBLEM_TEXT_MAX)), why);
+		run->problem = arena_printf(run->arena, "%.*s: %s",
+					    SLICE_ARG(slice_head(what, PROBLEM_TEXT_MAX)), why);
 }
 
 static const struct answer *ask(struct run *run, struct slice name, enum dns_type type)
@@ -124,7 +125,8 @@ static bool address_match(const struct run *run, const struct answer *answer, un
 }
 
 /* offset: of the name in the rdata. The root is no host: a null MX (RFC 7505). */
-static void read_names(struct run *run, struct names *names, const struct answer *answer, size_t offset, size_t max)
+static void read_names(struct run *run, struct names *names, const struct answer *answer, size_t offset,
+		       size_t max)
 {
 	if (names->read)
 		return;
@@ -470,7 +472,7 @@ static enum move begin_term(struct run *run, struct frame *f)
 			continue;
 		if (redirect.len == 0)
 			return conclude(run, AUTH_NEUTRAL);
-		f->term = (struct spf_term){ .kind = SPF_REDIRECT, .qualifier = '+', .text = redirect, .domain = redirect };
+		f->term = (struct spf_term){ SPF_REDIRECT, .qualifier = '+', .text = redirect, .domain = redirect };
 	} while (f->term.qualifier == 0);
 	f->in_term = true;
 	f->targeted = false;

@@ -52,7 +52,7 @@ static bool take_option(int c, struct options *o)
 	case 'r': o->request.receiver = slice_str(optarg); return true;
 	case 'j': o->json = true; return true;
 	case 'e':
-		o->engine = strcmp(optarg, spf_native.name) == 0 ? &spf_native : NULL;
+		o->engine = spf_engine_find(slice_str(optarg));
 		return o->engine != NULL;
 	case 't':
 		if (!slice_u64(slice_str(optarg), INT64_MAX, &time_given))
@@ -139,7 +139,8 @@ static int check(const struct options *o, struct arena *arena, struct zone *zone
 	while (spf_check_step(run) == STEP_NEED)
 		answer_from_zone(qs, zone);
 	const struct spf_outcome *outcome = spf_check_outcome(run);
-	const struct received_spf field = { &outcome->fact, o->request.client, o->request.helo, o->request.receiver };
+	const struct spf_request *request = &o->request;
+	const struct received_spf field = { &outcome->fact, request->client, request->helo, request->receiver };
 	(o->json ? print_json : print_text)(outcome, received_spf_line(arena, &field));
 	return EX_OK;
 }
@@ -147,11 +148,12 @@ static int check(const struct options *o, struct arena *arena, struct zone *zone
 int cli_spf(int argc, char **argv);
 int cli_spf(int argc, char **argv)
 {
-	struct options o = { .engine = &spf_native, .request = { .limits = spf_default_limits, .now = time(NULL) } };
+	struct options o = { .engine = &spf_native, .request = { .now = time(NULL) } };
 	struct zone_errors errors;
 	int status = read_options(argc, argv, &o);
 	if (status != 0)
 		return status < 0 ? EX_OK : status;
+	o.request.limits = spf_default_limits;
 	spf_request_mail_from(&o.request, slice_str(o.from));
 	struct zone *zone = zone_create();
 	struct arena *arena = arena_create();
