@@ -2,6 +2,9 @@
  * those it names in `after`. */
 #include "filters/pipeline.h"
 
+#include "filters/dkim.h"
+
 const struct filter *const filter_table[] = {
+	&dkim_filter,
 	NULL,
 };

@@ -48,6 +48,7 @@ struct arc_fact {                /* filters/arc */
 	enum auth_result result;     /* none, pass, fail */
 	struct slice sealer;         /* d= of the newest seal */
 	unsigned instances;
+	unsigned oldest_pass;        /* RFC 8617 5.2 step 5: lowest instance whose message signature still holds, 0: all */
 	struct slice reason;
 	struct slice authres;        /* the newest set's ARC-Authentication-Results value, when result is pass */
 	bool trusted;                /* sealer is on the trusted list, and all is well */
@@ -86,6 +87,7 @@ struct facts {
 	struct spf_fact spf_helo;
 	struct dkim_fact *dkim;
 	size_t dkim_count;
+	bool dkim_known;             /* evaluated: without signatures it is "none" */
 	size_t dkim_ignored;         /* signatures over the cap */
 	struct arc_fact arc;
 	struct dmarc_fact dmarc;

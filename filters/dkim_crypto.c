@@ -1,0 +1,168 @@
+#include "filters/dkim_crypto.h"
+
+#include <stdlib.h>
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#define RSA_BITS_MAX 8192
+#define EXPONENT_BITS_MAX 64
+#define ED25519_OCTETS 32
+
+struct dkim_digest {
+	EVP_MD_CTX *ctx;
+	unsigned char out[EVP_MAX_MD_SIZE];
+};
+
+struct dkim_public_key {
+	enum dkim_key_type type;
+	EVP_PKEY *pkey;
+	unsigned bits;
+};
+
+/* Fetched once: an implicit fetch at each use costs more than the hash of a
+ * small mail. Not freed: they live as long as the process. */
+static const EVP_MD *md_of(enum dkim_hash hash)
+{
+	static EVP_MD *fetched[2];
+	EVP_MD *md = __atomic_load_n(&fetched[hash], __ATOMIC_ACQUIRE), *none = NULL;
+	if (md != NULL)
+		return md;
+	md = EVP_MD_fetch(NULL, hash == DKIM_SHA256 ? "SHA256" : "SHA1", NULL);
+	if (md != NULL && !__atomic_compare_exchange_n(&fetched[hash], &none, md, false, __ATOMIC_ACQ_REL,
+						       __ATOMIC_ACQUIRE)) {
+		EVP_MD_free(md);
+		md = none;
+	}
+	return md != NULL ? md : hash == DKIM_SHA256 ? EVP_sha256() : EVP_sha1();
+}
+
+static void free_ctx(void *arg)
+{
+	EVP_MD_CTX_free(arg);
+}
+
+struct dkim_digest *dkim_digest_new(struct arena *arena, enum dkim_hash hash)
+{
+	struct dkim_digest *digest = arena_new(arena, struct dkim_digest);
+	digest->ctx = EVP_MD_CTX_new();
+	if (digest->ctx == NULL)
+		abort(); /* out of memory */
+	arena_on_reset(arena, free_ctx, digest->ctx);
+	EVP_DigestInit_ex(digest->ctx, md_of(hash), NULL);
+	return digest;
+}
+
+void dkim_digest_add(struct dkim_digest *digest, struct slice bytes)
+{
+	if (bytes.len > 0)
+		EVP_DigestUpdate(digest->ctx, bytes.data, bytes.len);
+}
+
+struct slice dkim_digest_end(struct dkim_digest *digest)
+{
+	unsigned len = 0;
+	EVP_DigestFinal_ex(digest->ctx, digest->out, &len);
+	return slice_make(digest->out, len);
+}
+
+struct slice dkim_digest_of(enum dkim_hash hash, struct slice bytes, unsigned char out[DKIM_DIGEST_MAX])
+{
+	unsigned len = 0;
+	EVP_Digest(bytes.len ? bytes.data : "", bytes.len, out, &len, md_of(hash), NULL);
+	return slice_make(out, len);
+}
+
+static EVP_PKEY *rsa_from_der(struct slice der)
+{
+	const unsigned char *p = (const unsigned char *)der.data;
+	EVP_PKEY *pkey = d2i_PUBKEY(NULL, &p, (long)der.len);
+	if (pkey == NULL) {
+		p = (const unsigned char *)der.data;
+		pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, (long)der.len);
+	}
+	ERR_clear_error();
+	if (pkey != NULL && (p != (const unsigned char *)der.data + der.len || !EVP_PKEY_is_a(pkey, "RSA"))) {
+		EVP_PKEY_free(pkey);
+		pkey = NULL;
+	}
+	return pkey;
+}
+
+static bool rsa_is_affordable(EVP_PKEY *pkey)
+{
+	BIGNUM *e = NULL;
+	bool ok = EVP_PKEY_get_bits(pkey) <= RSA_BITS_MAX &&
+		  EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
+		  BN_num_bits(e) <= EXPONENT_BITS_MAX;
+	BN_free(e);
+	return ok;
+}
+
+static void free_pkey(void *arg)
+{
+	EVP_PKEY_free(arg);
+}
+
+struct dkim_public_key *dkim_public_key_new(struct arena *arena, enum dkim_key_type type, struct slice der)
+{
+	EVP_PKEY *pkey = NULL;
+	if (type == DKIM_RSA && der.len > 0 && der.len <= 0xffff)
+		pkey = rsa_from_der(der);
+	else if (type == DKIM_ED25519 && der.len == ED25519_OCTETS)
+		pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, (const unsigned char *)der.data, der.len);
+	if (pkey != NULL && type == DKIM_RSA && !rsa_is_affordable(pkey)) {
+		EVP_PKEY_free(pkey);
+		pkey = NULL;
+	}
+	ERR_clear_error();
+	if (pkey == NULL)
+		return NULL;
+	arena_on_reset(arena, free_pkey, pkey);
+	struct dkim_public_key *key = arena_new(arena, struct dkim_public_key);
+	key->type = type;
+	key->pkey = pkey;
+	key->bits = (unsigned)EVP_PKEY_get_bits(pkey);
+	return key;
+}
+
+unsigned dkim_public_key_bits(const struct dkim_public_key *key)
+{
+	return key->bits;
+}
+
+static bool verify_rsa(EVP_PKEY *pkey, enum dkim_hash hash, struct slice digest, struct slice signature)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pkey, NULL);
+	bool ok = ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 &&
+		  EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
+		  EVP_PKEY_CTX_set_signature_md(ctx, md_of(hash)) == 1 &&
+		  EVP_PKEY_verify(ctx, (const unsigned char *)signature.data, signature.len,
+				  (const unsigned char *)digest.data, digest.len) == 1;
+	EVP_PKEY_CTX_free(ctx);
+	return ok;
+}
+
+/* RFC 8463 3: PureEdDSA over the SHA-256 hash. */
+static bool verify_ed25519(EVP_PKEY *pkey, struct slice digest, struct slice signature)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1 &&
+		  EVP_DigestVerify(ctx, (const unsigned char *)signature.data, signature.len,
+				   (const unsigned char *)digest.data, digest.len) == 1;
+	EVP_MD_CTX_free(ctx);
+	return ok;
+}
+
+bool dkim_public_key_verify(const struct dkim_public_key *key, enum dkim_hash hash, struct slice digest,
+			    struct slice signature)
+{
+	bool ok = key->type == DKIM_RSA ? verify_rsa(key->pkey, hash, digest, signature) :
+					  verify_ed25519(key->pkey, digest, signature);
+	ERR_clear_error();
+	return ok;
+}
