@@ -8,9 +8,11 @@
  * by the same code) and one line of help. The table is the only place where a
  * setting is declared: parser, checks and the reference manual come from it.
  *
- * The file is read by us first: includes and globs expanded, comments
- * blanked, NUL and repeated keys or sections refused, and a map kept from
- * lines of the expanded text to file:line; then by libconfuse.
+ * The file is read by us first (settings_lex, settings_expand: includes and
+ * globs, comments, strings), each name is looked up in the tables, unknown
+ * and repeated ones are refused (settings_match); what remains is handed to
+ * libconfuse, one token a line, so that its lines lead back to file:line.
+ * Only settings.c includes libconfuse.
  */
 #include "base/arena.h"
 #include "base/cidr.h"
@@ -45,6 +47,7 @@ enum setting_type {
 	SETTING_ENUM,      /* int: one of values */
 	SETTING_CIDRS,     /* struct cidr_list */
 	SETTING_DOMAINS,   /* struct slice_list: lower case, A-labels; ".x" or "*.x" means subdomains of x and becomes ".x" */
+	SETTING_MODE,      /* int64_t: permissions, octal: 0660 */
 	SETTING_ENDPOINT,  /* struct endpoint: 192.0.2.1:25, [::1]:25, host:25, unix:/path, inet:127.0.0.1:8891 */
 };
 
@@ -59,7 +62,9 @@ struct setting {
 	size_t offset;
 	const char *fallback;          /* default as text; NULL: zero. Lists: items separated by ", " */
 	double min, max;               /* INT, FLOAT, SIZE (bytes), TIME (ms); both 0: only >= 0 */
-	const struct setting_value *values; /* ENUM; ends with name == NULL */
+	/* ENUM: all there are. INT, SIZE, TIME, FLOAT: words for values that
+	 * need not be within min..max ("off"). Ends with name == NULL. */
+	const struct setting_value *values;
 	const char *help;              /* one line for the manual */
 	bool required;
 };
@@ -67,8 +72,8 @@ struct setting {
 struct section {
 	const char *name;              /* "listen" */
 	bool titled;                   /* listen NAME { … }, may come many times */
-	size_t size;                   /* of the struct */
-	const struct setting *settings;
+	size_t size;                   /* of the struct; a titled one begins with struct slice title */
+	const struct setting *settings; /* NULL: none */
 	const char *help;
 };
 
@@ -83,6 +88,7 @@ struct config_errors {
 	struct config_error *list;
 	size_t count, cap;
 };
+/* The first 100 are kept, and one line that says there are more. */
 void config_error_add(struct config_errors *errors, struct slice file, unsigned line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
@@ -98,7 +104,8 @@ struct section_values {
 struct settings_file;
 
 /*
- * Reads path ("-": text is given instead) against sections; top holds the
+ * Reads path ("-": text is given instead; includes are then relative to the
+ * current folder) against sections; top holds the
  * keys outside any section. What is wrong goes to errors, as much of it as
  * can be found in one go; NULL then. An untitled section that is not written
  * is there with its defaults. `filter NAME` is a section of its own for each
@@ -113,6 +120,15 @@ const void *settings_get(const struct settings_file *file, const struct section 
 /* Iterates titled sections in order of appearance; start with *at = 0; NULL at the end. */
 const struct section_values *settings_next(const struct settings_file *file,
 					   const struct section *section, size_t *at);
+
+/* The values of a section that is not written; required settings are zero. */
+void *settings_defaults(struct arena *arena, const struct section *section);
+/* Where key was written among these values (of settings_top, _get or _next);
+ * else where their section begins; else line 0. key NULL: the section. */
+void settings_where(const struct settings_file *file, const void *values, const char *key,
+		    struct slice *file_r, unsigned *line_r);
+/* The name of a value of an enumeration; "?" if it has none. */
+const char *setting_value_name(const struct setting_value *values, int value);
 
 /* The expanded text: reading it again with settings_read gives the same
  * values and the same file:line (the map travels with it). */

@@ -24,7 +24,8 @@ struct config_top {
 };
 
 struct config_tls {
-	struct slice certificate, key;   /* PEM files */
+	struct slice title;
+	struct slice certificate, key;   /* PEM files; key: may be the same */
 	struct slice ciphers;            /* of TLS 1.2 */
 	int min_version;                 /* 0x0303 … (TLS1_2_VERSION) */
 	struct slice_list names;         /* for SNI; empty: the default one */
@@ -36,7 +37,7 @@ struct config_listen {
 	struct endpoint address;
 	int tls;                    /* enum tls_mode */
 	int role;                   /* enum listener_role */
-	struct slice certificate;   /* title of a tls section */
+	struct slice certificate;   /* title of a tls section; set whenever tls isn't none */
 	struct slice_list backends; /* titles; empty: all in order */
 	struct cidr_list proxy_from; /* who may speak the PROXY protocol */
 	bool auth_without_tls;
@@ -47,7 +48,7 @@ struct config_milter {
 	struct slice title;
 	struct slice address;       /* libmilter's: inet:port@host, inet:host:port, unix:/path */
 	struct slice socket_group;
-	int64_t socket_mode;
+	int64_t socket_mode;        /* as chmod(2) */
 };
 
 struct config_backend {
@@ -155,6 +156,17 @@ struct config {
  */
 struct config *config_read(struct arena *arena, const char *path, struct slice text,
 			   const struct section *const *filters, struct config_errors *errors);
+/*
+ * What is legal but dangerous or pointless: a backend that takes us for the
+ * client, everybody in relay.networks, no domain of our own, files that
+ * aren't there …
+ */
+void config_warnings(const struct config *config, struct config_errors *warnings);
+
+/* Sections by title; NULL: none. */
+const struct config_tls *config_tls_find(const struct config *config, struct slice title);
+const struct config_backend *config_backend_find(const struct config *config, struct slice title);
+
 /* Prints the reference of all settings as a manual page's section (mdoc). */
 void config_print_reference(void *file /* FILE * */, const struct section *const *filters);
 

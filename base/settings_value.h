@@ -1,0 +1,23 @@
+#ifndef GATEHOUSE_BASE_SETTINGS_VALUE_H
+#define GATEHOUSE_BASE_SETTINGS_VALUE_H
+/* settings_value: from text to the C type of a setting. */
+#include "base/settings.h"
+
+struct buf;
+
+/*
+ * Reads the items (one for a scalar) into dest. False: *why then says what is
+ * wrong, as "'x' is no …"; *bad_r is the index of the item.
+ */
+bool settings_convert(struct arena *arena, const struct setting *setting, const struct slice *items,
+		      size_t count, void *dest, struct buf *why, size_t *bad_r);
+
+/* The setting's default; an unreadable one is a bug: the process ends. */
+void settings_default(struct arena *arena, const struct setting *setting, void *dest);
+
+/* What values a setting takes, for people: "a size (64k, 50mb, 1g)". */
+const char *settings_type_text(enum setting_type type);
+/* A limit (min, max) of that type as one would write it: "1h", "64k", "0.5". */
+void settings_add_limit(struct buf *out, enum setting_type type, double value);
+
+#endif

@@ -1,0 +1,324 @@
+#include "policy/config_tables.h"
+
+#include "base/log.h"
+
+#define AT(part, field) offsetof(struct config_##part, field)
+
+#define SECOND 1000.0
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define KIB 1024.0
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+static const struct setting TOP[] = {
+	{ "hostname", SETTING_STRING, AT(top, hostname),
+	  .help = "Our name in the greeting, in EHLO, in Received and in Authentication-Results. Default: the system's name" },
+	{ "user", SETTING_STRING, AT(top, user), .fallback = "",
+	  .help = "Workers run as this user. Empty: as who started us" },
+	{ "greeting", SETTING_STRING, AT(top, greeting), .fallback = "ESMTP",
+	  .help = "Text behind the host name in the first reply" },
+	{ "help", SETTING_STRING, AT(top, help), .fallback = "See RFC 5321",
+	  .help = "Text of the reply to HELP" },
+	{ "workers", SETTING_INT, AT(top, workers), .fallback = "0", .max = 256,
+	  .help = "SMTP worker processes. 0: one for each core" },
+	{ "runtime", SETTING_STRING, AT(top, runtime), .fallback = "",
+	  .help = "Folder of the control socket. Empty: beside the state" },
+	{ "drain-timeout", SETTING_TIME, AT(top, drain_timeout), .fallback = "10m", .max = DAY,
+	  .help = "How long sessions may go on after a reload or stop" },
+	{ 0 },
+};
+const struct section config_top_section = { "", false, sizeof(struct config_top), TOP, NULL };
+
+static const struct setting_value TLS_VERSIONS[] = { /* as in the TLS record layer */
+	{ "1.0", 0x0301 }, { "1.1", 0x0302 }, { "1.2", 0x0303 }, { "1.3", 0x0304 }, { NULL, 0 },
+};
+
+static const struct setting TLS[] = {
+	{ "certificate", SETTING_STRING, AT(tls, certificate), .required = true,
+	  .help = "PEM file with the certificate, and those between it and the root" },
+	{ "key", SETTING_STRING, AT(tls, key), .fallback = "",
+	  .help = "PEM file with the private key. Empty: it is in the certificate's file" },
+	{ "ciphers", SETTING_STRING, AT(tls, ciphers), .fallback = "",
+	  .help = "TLS 1.2 ciphers, in OpenSSL's form. Empty: OpenSSL's own choice" },
+	{ "min-version", SETTING_ENUM, AT(tls, min_version), .fallback = "1.2", .values = TLS_VERSIONS,
+	  .help = "Oldest version of TLS to take" },
+	{ "names", SETTING_DOMAINS, AT(tls, names), .fallback = "",
+	  .help = "Host names for which a client that names one (SNI) gets this certificate" },
+	{ "client-fingerprints", SETTING_STRINGS, AT(tls, client_fingerprints), .fallback = "",
+	  .help = "SHA-256 of client certificates, in hex; who shows one of them counts as authenticated" },
+	{ 0 },
+};
+const struct section config_tls_section = {
+	"tls", true, sizeof(struct config_tls), TLS, "A certificate and how to use it",
+};
+
+static const struct setting_value TLS_MODES[] = {
+	{ "none", TLS_NONE }, { "starttls", TLS_STARTTLS }, { "implicit", TLS_IMPLICIT }, { NULL, 0 },
+};
+static const struct setting_value ROLES[] = {
+	{ "mx", ROLE_MX }, { "submission", ROLE_SUBMISSION }, { NULL, 0 },
+};
+
+static const struct setting LISTEN[] = {
+	{ "address", SETTING_ENDPOINT, AT(listen, address), .required = true,
+	  .help = "Where to listen: 0.0.0.0:25, [::]:25, unix:/path" },
+	{ "tls", SETTING_ENUM, AT(listen, tls), .fallback = "none", .values = TLS_MODES,
+	  .help = "Offer STARTTLS, or begin with TLS (port 465)" },
+	{ "role", SETTING_ENUM, AT(listen, role), .fallback = "mx", .values = ROLES,
+	  .help = "mx: mail from the world for us; submission: mail from our users for the world" },
+	{ "certificate", SETTING_STRING, AT(listen, certificate), .fallback = "",
+	  .help = "Name of a tls section. Empty: default, or the only one there is" },
+	{ "backends", SETTING_STRINGS, AT(listen, backends), .fallback = "",
+	  .help = "Names of backend sections to use. Empty: all" },
+	{ "proxy-from", SETTING_CIDRS, AT(listen, proxy_from), .fallback = "",
+	  .help = "Balancers that speak the PROXY protocol to us; others must not" },
+	{ "auth-without-tls", SETTING_BOOL, AT(listen, auth_without_tls), .fallback = "off",
+	  .help = "Offer AUTH on connections without TLS too" },
+	{ "greeting-delay", SETTING_TIME, AT(listen, greeting_delay), .fallback = "0", .max = MINUTE,
+	  .help = "Wait this long before the greeting; who talks before it is refused" },
+	{ 0 },
+};
+const struct section config_listen_section = {
+	"listen", true, sizeof(struct config_listen), LISTEN, "A socket that takes SMTP",
+};
+
+static const struct setting MILTER[] = {
+	{ "address", SETTING_STRING, AT(milter, address), .required = true,
+	  .help = "Where to listen: inet:127.0.0.1:8891, inet:8891@127.0.0.1 or unix:/path" },
+	{ "socket-group", SETTING_STRING, AT(milter, socket_group), .fallback = "",
+	  .help = "Group of the unix socket" },
+	{ "socket-mode", SETTING_MODE, AT(milter, socket_mode), .fallback = "0660",
+	  .help = "Permissions of the unix socket" },
+	{ 0 },
+};
+const struct section config_milter_section = {
+	"milter", true, sizeof(struct config_milter), MILTER,
+	"A socket for the milter protocol of Postfix and Sendmail",
+};
+
+static const struct setting_value PROTOCOLS[] = {
+	{ "smtp", BACKEND_SMTP }, { "lmtp", BACKEND_LMTP }, { NULL, 0 },
+};
+static const struct setting_value CLIENT_INFOS[] = {
+	{ "none", CLIENT_INFO_NONE }, { "xclient", CLIENT_INFO_XCLIENT },
+	{ "xforward", CLIENT_INFO_XFORWARD }, { "proxy-v1", CLIENT_INFO_PROXY_V1 },
+	{ "proxy-v2", CLIENT_INFO_PROXY_V2 }, { NULL, 0 },
+};
+static const struct setting_value BACKEND_TLS[] = {
+	{ "off", BACKEND_TLS_OFF }, { "opportunistic", BACKEND_TLS_OPPORTUNISTIC },
+	{ "required", BACKEND_TLS_REQUIRED }, { "verified", BACKEND_TLS_VERIFIED }, { NULL, 0 },
+};
+
+static const struct setting BACKEND[] = {
+	{ "address", SETTING_ENDPOINT, AT(backend, address),
+	  .help = "The mail server: 127.0.0.1:10025, host:25, unix:/path" },
+	{ "maildir", SETTING_STRING, AT(backend, maildir), .fallback = "",
+	  .help = "A folder to deliver to, instead of a server" },
+	{ "protocol", SETTING_ENUM, AT(backend, protocol), .fallback = "smtp", .values = PROTOCOLS,
+	  .help = "What the server speaks" },
+	{ "client-info", SETTING_ENUM, AT(backend, client_info), .fallback = "none", .values = CLIENT_INFOS,
+	  .help = "How the server is told who the client is; with none and xforward it takes us for the client" },
+	{ "tls", SETTING_ENUM, AT(backend, tls), .fallback = "opportunistic", .values = BACKEND_TLS,
+	  .help = "STARTTLS to the server: never, if it offers it, always, always and its certificate checked" },
+	{ "tls-ca", SETTING_STRING, AT(backend, tls_ca), .fallback = "",
+	  .help = "PEM file of the authorities to trust. Empty: the system's" },
+	{ "tls-name", SETTING_STRING, AT(backend, tls_name), .fallback = "",
+	  .help = "Name the server's certificate must have. Empty: the host of address" },
+	{ "tls-fingerprints", SETTING_STRINGS, AT(backend, tls_fingerprints), .fallback = "",
+	  .help = "SHA-256 of server certificates to trust, in hex" },
+	{ "domains", SETTING_DOMAINS, AT(backend, domains), .fallback = "",
+	  .help = "Domains of the recipients it takes. Empty: all" },
+	{ "priority", SETTING_INT, AT(backend, priority), .fallback = "10", .max = 65535,
+	  .help = "Lower ones are used first" },
+	{ "weight", SETTING_INT, AT(backend, weight), .fallback = "1", .min = 1, .max = 65535,
+	  .help = "Share of the connections among those of one priority" },
+	{ "connections", SETTING_INT, AT(backend, connections), .fallback = "8", .max = 10000,
+	  .help = "Idle connections that each worker keeps for reuse" },
+	{ "connect-timeout", SETTING_TIME, AT(backend, connect_timeout), .fallback = "30s", .min = 100, .max = 5 * MINUTE,
+	  .help = "How long connecting, the greeting included, may take" },
+	{ "reply-timeout", SETTING_TIME, AT(backend, reply_timeout), .fallback = "60s", .min = 100, .max = 30 * MINUTE,
+	  .help = "How long a reply to a command may take" },
+	{ "data-timeout", SETTING_TIME, AT(backend, data_timeout), .fallback = "5m", .min = 100, .max = HOUR,
+	  .help = "How long the reply to the end of the data may take" },
+	{ "transparent", SETTING_BOOL, AT(backend, transparent), .fallback = "off",
+	  .help = "Connect from the client's own address (needs routing and CAP_NET_ADMIN)" },
+	{ 0 },
+};
+const struct section config_backend_section = {
+	"backend", true, sizeof(struct config_backend), BACKEND, "Where accepted mail goes",
+};
+
+static const struct setting RELAY[] = {
+	{ "domains", SETTING_DOMAINS, AT(relay, domains), .fallback = "",
+	  .help = "Domains whose mail we take; *.example.org for all below it" },
+	{ "networks", SETTING_CIDRS, AT(relay, networks), .fallback = "",
+	  .help = "Clients that may send to anybody" },
+	{ "literals", SETTING_STRINGS, AT(relay, literals), .fallback = "",
+	  .help = "Our own addresses that may stand for a domain: \"[192.0.2.1]\"" },
+	{ 0 },
+};
+const struct section config_relay_section = {
+	"relay", false, sizeof(struct config_relay), RELAY, "For whom and from whom mail is accepted",
+};
+
+static const struct setting DNS[] = {
+	{ "forward", SETTING_STRINGS, AT(dns, forward), .fallback = "",
+	  .help = "Resolvers to ask, as address or address@port. Empty: we ask the name servers of the world ourselves" },
+	{ "zone-file", SETTING_STRING, AT(dns, zone_file), .fallback = "",
+	  .help = "Answer from this file alone, without any network (for tests)" },
+	{ "timeout", SETTING_TIME, AT(dns, timeout), .fallback = "5s", .min = 10, .max = 2 * MINUTE,
+	  .help = "How long a question may take; then it counts as a temporary error" },
+	{ "dnssec", SETTING_BOOL, AT(dns, dnssec), .fallback = "off",
+	  .help = "Validate answers. Resolvers in forward must then pass DNSSEC on" },
+	{ "trust-anchor", SETTING_STRING, AT(dns, trust_anchor), .fallback = "",
+	  .help = "File with the root's keys. Empty: the system's" },
+	{ 0 },
+};
+const struct section config_dns_section = { "dns", false, sizeof(struct config_dns), DNS, "Look-ups" };
+
+static const struct setting RULES[] = {
+	{ "paths", SETTING_STRINGS, AT(rules, paths), .fallback = "",
+	  .help = "Rule files (*.cf), and folders of them, in order" },
+	{ "cache", SETTING_STRING, AT(rules, cache), .fallback = "",
+	  .help = "Folder for compiled rules. Empty: compile at each start" },
+	{ "rule-budget", SETTING_TIME, AT(rules, rule_budget), .fallback = "100ms", .min = 1, .max = MINUTE,
+	  .help = "How long one rule may take on one mail" },
+	{ 0 },
+};
+const struct section config_rules_section = {
+	"rules", false, sizeof(struct config_rules), RULES, "Rules in SpamAssassin's language",
+};
+
+static const struct setting NETWORKS[] = {
+	{ "trusted", SETTING_CIDRS, AT(networks, trusted), .fallback = "127.0.0.0/8, ::1/128",
+	  .help = "Relays whose Received lines are believed (SpamAssassin's trusted_networks)" },
+	{ "internal", SETTING_CIDRS, AT(networks, internal), .fallback = "127.0.0.0/8, ::1/128",
+	  .help = "Relays of our own (SpamAssassin's internal_networks)" },
+	{ 0 },
+};
+const struct section config_networks_section = {
+	"networks", false, sizeof(struct config_networks), NETWORKS, "Which relay of a mail is judged",
+};
+
+static const struct setting_value BARE_LFS[] = {
+	{ "normalise", BARE_LF_NORMALISE }, { "refuse", BARE_LF_REFUSE }, { NULL, 0 },
+};
+
+static const struct setting LIMITS[] = {
+	{ "message-size", SETTING_SIZE, AT(limits, message_size), .fallback = "50mb", .min = 64 * KIB, .max = 4 * GIB,
+	  .help = "Largest message" },
+	{ "recipients", SETTING_INT, AT(limits, recipients), .fallback = "100", .min = 1, .max = 100000,
+	  .help = "Recipients of a message. RFC 5321 asks for at least 100" },
+	{ "sessions", SETTING_INT, AT(limits, sessions), .fallback = "10000", .min = 1, .max = 1000000,
+	  .help = "Sessions at one time" },
+	{ "sessions-per-client", SETTING_INT, AT(limits, sessions_per_client), .fallback = "50", .min = 1, .max = 1000000,
+	  .help = "Sessions of one client address at one time" },
+	{ "messages", SETTING_INT, AT(limits, messages), .fallback = "1000", .min = 1, .max = 1000000,
+	  .help = "Messages in one session" },
+	{ "commands", SETTING_INT, AT(limits, commands), .fallback = "10000", .min = 10, .max = 10000000,
+	  .help = "Commands in one session" },
+	{ "errors", SETTING_INT, AT(limits, errors), .fallback = "20", .min = 1, .max = 100000,
+	  .help = "Refused commands in one session" },
+	{ "unknown-commands", SETTING_INT, AT(limits, unknown_commands), .fallback = "5", .min = 1, .max = 100000,
+	  .help = "Unknown commands in one session" },
+	{ "command-timeout", SETTING_TIME, AT(limits, command_timeout), .fallback = "300s", .min = 100, .max = DAY,
+	  .help = "Longest wait for a command" },
+	{ "session-timeout", SETTING_TIME, AT(limits, session_timeout), .fallback = "2h", .min = SECOND, .max = 7 * DAY,
+	  .help = "Longest session" },
+	{ "data-timeout", SETTING_TIME, AT(limits, data_timeout), .fallback = "3m", .min = 100, .max = HOUR,
+	  .help = "Longest silence while the content comes in" },
+	{ "end-deadline", SETTING_TIME, AT(limits, end_deadline), .fallback = "60s", .min = 100, .max = 10 * MINUTE,
+	  .help = "How long filters may take after the last octet; what is then not answered is a temporary error" },
+	{ "command-line", SETTING_SIZE, AT(limits, command_line), .fallback = "12k", .min = 512, .max = MIB,
+	  .help = "Longest command line. RFC 4954 asks for 12288 octets where there is AUTH" },
+	{ "text-line", SETTING_SIZE, AT(limits, text_line), .fallback = "1mb", .min = 1000, .max = GIB,
+	  .help = "Longest line of content" },
+	{ "memory-per-message", SETTING_SIZE, AT(limits, memory_per_message), .fallback = "256k", .max = GIB,
+	  .help = "Content above it is held in a file" },
+	{ "received-headers", SETTING_INT, AT(limits, received_headers), .fallback = "50", .min = 1, .max = 1000,
+	  .help = "More Received lines than this are a mail loop" },
+	{ "headers", SETTING_INT, AT(limits, headers), .fallback = "1000", .min = 50, .max = 100000,
+	  .help = "Header fields that are read" },
+	{ "dns-questions", SETTING_INT, AT(limits, dns_questions), .fallback = "500", .min = 10, .max = 100000,
+	  .help = "Look-ups that one message may cause" },
+	{ "bare-lf", SETTING_ENUM, AT(limits, bare_lf), .fallback = "normalise", .values = BARE_LFS,
+	  .help = "What becomes of line ends without CR in content" },
+	{ 0 },
+};
+const struct section config_limits_section = {
+	"limits", false, sizeof(struct config_limits), LIMITS, "Bounds on what a client may ask of us",
+};
+
+static const struct setting_value ON_ERRORS[] = { /* as enum on_error of filters/filter.h */
+	{ "skip", 0 }, { "defer", 1 }, { NULL, 0 },
+};
+
+static const struct setting STATE[] = {
+	{ "store", SETTING_STRING, AT(state, store), .fallback = "lmdb:/var/lib/gatehouse",
+	  .help = "What greylisting, rates and reputations are kept in: lmdb:FOLDER, redis://host:port/db, or memory:" },
+	{ "directory", SETTING_STRING, AT(state, directory), .fallback = "/var/lib/gatehouse",
+	  .help = "Folder of the spool, the journal and the quarantine" },
+	{ "on-error", SETTING_ENUM, AT(state, on_error), .fallback = "skip", .values = ON_ERRORS,
+	  .help = "When the store doesn't answer: go on without it, or answer 451" },
+	{ 0 },
+};
+const struct section config_state_section = {
+	"state", false, sizeof(struct config_state), STATE, "What is remembered",
+};
+
+static const struct setting_value LOG_TARGETS[] = {
+	{ "stderr", LOG_TO_STDERR }, { "syslog", LOG_TO_SYSLOG }, { "journal", LOG_TO_JOURNAL }, { NULL, 0 },
+};
+static const struct setting_value LOG_FORMATS[] = {
+	{ "logfmt", LOG_LOGFMT }, { "json", LOG_JSON }, { NULL, 0 },
+};
+static const struct setting_value LOG_LEVELS[] = {
+	{ "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DBG }, { NULL, 0 },
+};
+
+static const struct setting LOG[] = {
+	{ "target", SETTING_ENUM, AT(log, target), .fallback = "stderr", .values = LOG_TARGETS,
+	  .help = "Where log lines go" },
+	{ "format", SETTING_ENUM, AT(log, format), .fallback = "logfmt", .values = LOG_FORMATS,
+	  .help = "What they look like" },
+	{ "level", SETTING_ENUM, AT(log, level), .fallback = "info", .values = LOG_LEVELS,
+	  .help = "The least important ones that are written" },
+	{ 0 },
+};
+const struct section config_log_section = { "log", false, sizeof(struct config_log), LOG, "Log lines" };
+
+static const struct setting_value OFF[] = { { "off", -1 }, { NULL, 0 } };
+
+static const struct setting POLICY[] = {
+	{ "tag", SETTING_FLOAT, AT(policy, tag), .fallback = "5", .values = OFF,
+	  .help = "Score from which a mail is marked as spam" },
+	{ "quarantine", SETTING_FLOAT, AT(policy, quarantine), .fallback = "off", .values = OFF,
+	  .help = "Score from which it goes to the quarantine" },
+	{ "reject", SETTING_FLOAT, AT(policy, reject), .fallback = "12", .values = OFF,
+	  .help = "Score from which it is refused" },
+	{ "greylist", SETTING_FLOAT, AT(policy, greylist), .fallback = "off", .values = OFF,
+	  .help = "Score from which a sender not yet known has to come again" },
+	{ "recipients", SETTING_STRINGS, AT(policy, recipients), .fallback = "",
+	  .help = "Recipients it is for: user@example.org, @example.org, *.example.org" },
+	{ "senders", SETTING_STRINGS, AT(policy, senders), .fallback = "",
+	  .help = "Senders it is for, written likewise" },
+	{ "users", SETTING_STRINGS, AT(policy, users), .fallback = "",
+	  .help = "Logins it is for; * for all who have authenticated" },
+	{ "listeners", SETTING_STRINGS, AT(policy, listeners), .fallback = "",
+	  .help = "Names of listen and milter sections it is for" },
+	{ "clients", SETTING_CIDRS, AT(policy, clients), .fallback = "",
+	  .help = "Client addresses it is for" },
+	{ 0 },
+};
+const struct section config_policy_section = {
+	"policy", true, sizeof(struct config_policy), POLICY,
+	"What happens at which score; the one named default is for all that no other matches",
+};
+
+const struct section *const config_sections[] = {
+	&config_tls_section, &config_listen_section, &config_milter_section, &config_backend_section,
+	&config_relay_section, &config_dns_section, &config_rules_section, &config_networks_section,
+	&config_limits_section, &config_state_section, &config_log_section, &config_policy_section, NULL,
+};
