@@ -167,7 +167,7 @@ void config_warnings(const struct config *config, struct config_errors *warnings
 const struct config_tls *config_tls_find(const struct config *config, struct slice title);
 const struct config_backend *config_backend_find(const struct config *config, struct slice title);
 
-/* Prints the reference of all settings as a manual page's section (mdoc). */
+/* Prints the manual page gatehouse.conf(5), with all settings (mdoc). */
 void config_print_reference(void *file /* FILE * */, const struct section *const *filters);
 
 #endif

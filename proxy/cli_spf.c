@@ -11,6 +11,7 @@
 #include "base/zonefile.h"
 #include "filters/spf_check.h"
 #include "message/received_spf.h"
+#include "proxy/commands.h"
 
 static const char usage[] =
 	"usage: gatehouse spf [--zone FILE] [--engine native|libspf2] --client IP --helo NAME --from ADDRESS\n"
@@ -145,7 +146,6 @@ static int check(const struct options *o, struct arena *arena, struct zone *zone
 	return EX_OK;
 }
 
-int cli_spf(int argc, char **argv);
 int cli_spf(int argc, char **argv)
 {
 	struct options o = { .engine = &spf_native, .request = { .now = time(NULL) } };

@@ -1,0 +1,11 @@
+#ifndef GATEHOUSE_PROXY_COMMANDS_H
+#define GATEHOUSE_PROXY_COMMANDS_H
+/*
+ * commands: what `gatehouse COMMAND` can do. Each takes its own arguments,
+ * argv[0] being its name, and returns the exit status (sysexits(3), or what
+ * its manual says). Each knows --help.
+ */
+int cli_check(int argc, char **argv);
+int cli_spf(int argc, char **argv);
+
+#endif
