@@ -27,8 +27,9 @@ STAILQ_HEAD(job_list, job);
 
 struct jobs {
 	pthread_mutex_t lock;
-	pthread_cond_t more;
+	pthread_cond_t more, ended; /* a job was queued; one has run */
 	struct job_list queue, finished;
+	size_t finished_count;
 	bool stopping;
 	int wake;             /* eventfd */
 	struct event *event;
@@ -60,29 +61,46 @@ static void *work(void *arg)
 		if (STAILQ_EMPTY(&jobs->finished))
 			wake_loop(jobs);
 		STAILQ_INSERT_TAIL(&jobs->finished, job, next);
+		jobs->finished_count++;
+		pthread_cond_broadcast(&jobs->ended);
 	}
 	pthread_mutex_unlock(&jobs->lock);
 	return NULL;
 }
 
-/* On the loop. Takes the whole list first: done() may add jobs. */
+static struct job *next_finished(struct jobs *jobs)
+{
+	pthread_mutex_lock(&jobs->lock);
+	struct job *job = STAILQ_FIRST(&jobs->finished);
+	if (job != NULL) {
+		STAILQ_REMOVE_HEAD(&jobs->finished, next);
+		jobs->finished_count--;
+	}
+	pthread_mutex_unlock(&jobs->lock);
+	return job;
+}
+
+/* On the loop. done() may add jobs and wait for others: so one by one, and no
+ * more than there are now. */
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct jobs *jobs = arg;
-	struct job_list finished = STAILQ_HEAD_INITIALIZER(finished);
 	struct job *job;
 	uint64_t count;
 	(void)what;
 	if (read(fd, &count, sizeof(count)) < 0)
 		return;
 	pthread_mutex_lock(&jobs->lock);
-	STAILQ_CONCAT(&finished, &jobs->finished);
+	size_t n = jobs->finished_count;
 	pthread_mutex_unlock(&jobs->lock);
-	while ((job = STAILQ_FIRST(&finished)) != NULL) {
-		STAILQ_REMOVE_HEAD(&finished, next);
+	for (; n > 0 && (job = next_finished(jobs)) != NULL; n--) {
 		job->done(job->arg);
 		free(job);
 	}
+	pthread_mutex_lock(&jobs->lock);
+	if (!STAILQ_EMPTY(&jobs->finished))
+		wake_loop(jobs);
+	pthread_mutex_unlock(&jobs->lock);
 }
 
 static int start_threads(struct jobs *jobs, unsigned count)
@@ -106,6 +124,7 @@ struct jobs *jobs_create(struct event_base *base, unsigned threads)
 	int error;
 	pthread_mutex_init(&jobs->lock, NULL);
 	pthread_cond_init(&jobs->more, NULL);
+	pthread_cond_init(&jobs->ended, NULL);
 	STAILQ_INIT(&jobs->queue);
 	STAILQ_INIT(&jobs->finished);
 	jobs->threads = xcalloc(threads, sizeof(*jobs->threads));
@@ -152,6 +171,7 @@ void jobs_destroy(struct jobs **jobs)
 	if (j->wake >= 0)
 		close(j->wake);
 	pthread_cond_destroy(&j->more);
+	pthread_cond_destroy(&j->ended);
 	pthread_mutex_destroy(&j->lock);
 	free(j->threads);
 	free(j);
@@ -169,16 +189,38 @@ void jobs_add(struct jobs *jobs, void (*run)(void *arg), void (*done)(void *arg)
 	pthread_mutex_unlock(&jobs->lock);
 }
 
-bool jobs_cancel(struct jobs *jobs, void (*done)(void *arg), void *arg)
+/* With the lock held: the job out of the list, or NULL. */
+static struct job *take_out(struct job_list *list, void (*done)(void *arg), void *arg)
 {
 	struct job *job;
-	pthread_mutex_lock(&jobs->lock);
-	STAILQ_FOREACH(job, &jobs->queue, next)
+	STAILQ_FOREACH(job, list, next)
 		if (job->done == done && job->arg == arg)
 			break;
 	if (job != NULL)
-		STAILQ_REMOVE(&jobs->queue, job, job, next);
+		STAILQ_REMOVE(list, job, job, next);
+	return job;
+}
+
+bool jobs_cancel(struct jobs *jobs, void (*done)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&jobs->lock);
+	struct job *job = take_out(&jobs->queue, done, arg);
 	pthread_mutex_unlock(&jobs->lock);
 	free(job);
 	return job != NULL;
+}
+
+void jobs_wait(struct jobs *jobs, void (*done)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&jobs->lock);
+	struct job *job = take_out(&jobs->queue, done, arg);
+	while (job == NULL) {
+		job = take_out(&jobs->finished, done, arg);
+		if (job != NULL)
+			jobs->finished_count--;
+		else
+			pthread_cond_wait(&jobs->ended, &jobs->lock);
+	}
+	pthread_mutex_unlock(&jobs->lock);
+	free(job);
 }

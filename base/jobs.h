@@ -19,5 +19,8 @@ void jobs_destroy(struct jobs **jobs);
 void jobs_add(struct jobs *jobs, void (*run)(void *arg), void (*done)(void *arg), void *arg);
 /* Takes a job that has not begun out of the queue. False: it has (done() is still to come). */
 bool jobs_cancel(struct jobs *jobs, void (*done)(void *arg), void *arg);
+/* Waits until a job that is still to be done() has run, or takes it out of the
+ * queue. done() does not come then. */
+void jobs_wait(struct jobs *jobs, void (*done)(void *arg), void *arg);
 
 #endif

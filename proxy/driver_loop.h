@@ -21,13 +21,14 @@ struct driver_parts {
 };
 
 struct driver *driver_create(const struct driver_parts *parts);
+/* Before its parts. Drops all scans; waits for jobs that run on them. */
 void driver_destroy(struct driver **driver);
 
 /* Registers the scan under a fresh scan->id. The scan must stay until driver_drop. */
 void driver_add(struct driver *driver, struct scan *scan);
 /* Forgets the scan: no callback comes any more. What is under way for it is
- * cancelled or its answer thrown away; a job that runs on the scan's memory
- * is waited for by handing the arena to it (see driver_drop_arena). */
+ * cancelled or its answer thrown away. A job that runs on the scan's memory
+ * is waited for, and the loop with it: driver_drop_arena doesn't wait. */
 void driver_drop(struct driver *driver, struct scan *scan);
 /* As driver_drop, and destroys the arena: now, or once no job runs on it. */
 void driver_drop_arena(struct driver *driver, struct scan *scan, struct arena **arena);
@@ -38,6 +39,10 @@ void driver_drop_arena(struct driver *driver, struct scan *scan, struct arena **
  * deadline_ms have passed (pipeline_give_up then). One call at a time for
  * each scan; with upto rising. Questions asked along the way for later phases
  * are sent too and stay under way after done().
+ *
+ * Jobs run only between driver_run and done(), one at a time for each scan, and
+ * the caller must not touch the scan then. So a deadline is late by what the
+ * job that runs still takes; jobs that wait for a thread are dropped.
  */
 bool driver_run(struct driver *driver, struct scan *scan, enum phase upto, int64_t deadline_ms,
 		void (*done)(void *arg), void *arg);

@@ -7,6 +7,8 @@
 
 #include <event2/event.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/jobs.h"
@@ -18,15 +20,17 @@ struct work {
 	int ran, done;
 	int *left;
 	int again; /* jobs to add from done() */
-	pthread_mutex_t *gate;
+	sem_t *gate;
+	atomic_bool started;
 };
 
 static void run(void *arg)
 {
 	struct work *w = arg;
+	w->started = true;
 	if (w->gate != NULL) {
-		pthread_mutex_lock(w->gate);
-		pthread_mutex_unlock(w->gate);
+		sem_wait(w->gate);
+		sem_post(w->gate);
 	}
 	w->ran_on = pthread_self();
 	w->ran++;
@@ -96,18 +100,18 @@ static void test_cancel(void **state)
 	(void)state;
 	struct event_base *base = event_base_new();
 	struct jobs *jobs = jobs_create(base, 1);
-	pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+	sem_t gate;
 	int left = 2;
 	struct work first = { .base = base, .jobs = jobs, .left = &left, .gate = &gate };
 	struct work second = { .base = base, .jobs = jobs, .left = &left };
-	struct work third = second;
-	pthread_mutex_lock(&gate);
+	struct work third = { .base = base, .jobs = jobs, .left = &left };
+	sem_init(&gate, 0, 0);
 	jobs_add(jobs, run, done, &first);
 	jobs_add(jobs, run, done, &second);
 	jobs_add(jobs, run, done, &third);
 	assert_true(jobs_cancel(jobs, done, &second));
 	assert_false(jobs_cancel(jobs, done, &second));
-	pthread_mutex_unlock(&gate);
+	sem_post(&gate);
 	event_base_dispatch(base);
 	assert_false(jobs_cancel(jobs, done, &third));
 	assert_int_equal(first.done, 1);
@@ -117,10 +121,52 @@ static void test_cancel(void **state)
 	event_base_free(base);
 }
 
+static void *open_gate(void *arg)
+{
+	usleep(20000);
+	sem_post(arg);
+	return NULL;
+}
+
+/* Waits for one that runs, one that is queued, one that has run; from done() too. */
+static void test_wait(void **state)
+{
+	(void)state;
+	struct event_base *base = event_base_new();
+	struct jobs *jobs = jobs_create(base, 1);
+	sem_t gate;
+	pthread_t opener;
+	int left = 1;
+	struct work first = { .base = base, .jobs = jobs, .left = &left, .gate = &gate };
+	struct work second = { .base = base, .jobs = jobs, .left = &left };
+	struct work third = { .base = base, .jobs = jobs, .left = &left };
+	struct work last = { .base = base, .jobs = jobs, .left = &left };
+	sem_init(&gate, 0, 0);
+	jobs_add(jobs, run, done, &first);
+	jobs_add(jobs, run, done, &second);
+	jobs_add(jobs, run, done, &third);
+	jobs_add(jobs, run, done, &last);
+	jobs_wait(jobs, done, &second);
+	while (!first.started)
+		usleep(1000);
+	pthread_create(&opener, NULL, open_gate, &gate);
+	jobs_wait(jobs, done, &first);
+	assert_int_equal(first.ran, 1);
+	usleep(5000);
+	jobs_wait(jobs, done, &third);
+	event_base_dispatch(base);
+	assert_int_equal(first.done + second.done + third.done, 0);
+	assert_int_equal(last.done, 1);
+	pthread_join(opener, NULL);
+	jobs_destroy(&jobs);
+	event_base_free(base);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_many), cmocka_unit_test(test_destroy_waits), cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_wait),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
