@@ -3,8 +3,10 @@
 #include "filters/pipeline.h"
 
 #include "filters/dkim.h"
+#include "filters/relay.h"
 
 const struct filter *const filter_table[] = {
+	&relay_filter,
 	&dkim_filter,
 	NULL,
 };

@@ -22,5 +22,9 @@ bool psl_load(const char *path);
 bool psl_organisational(struct slice domain, struct slice *organisational_r);
 /* As above; a public suffix is then its own organisational domain. */
 struct slice psl_organisational_or_self(struct slice domain);
+/* A registry's suffix that stands in the list ("com", "co.uk"): strangers own
+ * the names below it. False for private ones ("github.io") and for unknown
+ * top-level domains ("lan"). */
+bool psl_is_registry(struct slice domain);
 
 #endif

@@ -233,7 +233,9 @@ static bool element(struct slice *rest, const char *open, const char *close, str
 
 static size_t entity(struct slice s, struct buf *out)
 {
-	static const char *const names[][2] = { { "&lt;", "<" }, { "&gt;", ">" }, { "&amp;", "&" }, { "&quot;", "\"" } };
+	static const char *const names[][2] = {
+		{ "&lt;", "<" }, { "&gt;", ">" }, { "&amp;", "&" }, { "&quot;", "\"" },
+	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (slice_starts(s, slice_str(names[i][0]))) {
 			buf_add_str(out, names[i][1]);
