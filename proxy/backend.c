@@ -1,0 +1,281 @@
+#include "proxy/backend.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+
+#include "proxy/backend_private.h"
+
+#define IDLE_SECONDS 60
+#define PROBE_RETRY_SECONDS 5
+
+/* ---- a backend */
+
+static bool address_of(struct backend *b)
+{
+	const struct endpoint *e = &b->config->address;
+	if (e->path.len > 0) {
+		struct sockaddr_un *un = (struct sockaddr_un *)&b->address;
+		if (e->path.len >= sizeof(un->sun_path))
+			return false;
+		un->sun_family = AF_UNIX;
+		memcpy(un->sun_path, e->path.data, e->path.len);
+		b->address_len = sizeof(*un);
+		return true;
+	}
+	if (e->ip.family != 0) {
+		b->address_len = (socklen_t)ip_to_sockaddr(&e->ip, e->port, &b->address);
+		return true;
+	}
+	/* A name is looked up once for each generation of workers. */
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
+	char port[8], *host = xcalloc(1, e->host.len + 1);
+	memcpy(host, e->host.data, e->host.len);
+	snprintf(port, sizeof(port), "%u", e->port);
+	int error = getaddrinfo(host, port, &hints, &found);
+	free(host);
+	if (error != 0)
+		return false;
+	memcpy(&b->address, found->ai_addr, found->ai_addrlen);
+	b->address_len = found->ai_addrlen;
+	freeaddrinfo(found);
+	return true;
+}
+
+struct backend *backend_create(struct worker *worker, const struct config_backend *config)
+{
+	struct backend *b = xcalloc(1, sizeof(*b));
+	b->worker = worker;
+	b->config = config;
+	snprintf(b->peer, sizeof(b->peer), "%.*s", SLICE_ARG(config->maildir.len ? config->maildir
+										: config->address.text));
+	if (config->maildir.len > 0)
+		b->caps = (struct backend_caps){ .known = true,
+			.bits = CAP_8BITMIME | CAP_SMTPUTF8 | CAP_BINARYMIME | CAP_DSN };
+	else if (!address_of(b))
+		log_error(&worker->log, "backend", "%s: no such address", b->peer);
+	return b;
+}
+
+void backend_destroy(struct backend **backend)
+{
+	struct backend *b = *backend;
+	if (b == NULL)
+		return;
+	while (b->idle != NULL) {
+		struct backend_conn *conn = b->idle;
+		b->idle = conn->next;
+		conn_free(conn);
+	}
+	if (b->probe != NULL)
+		backend_connect_cancel(&b->probe);
+	if (b->probe_timer != NULL)
+		event_free(b->probe_timer);
+	free(b);
+	*backend = NULL;
+}
+
+struct worker *backend_worker(const struct backend *b)
+{
+	return b->worker;
+}
+
+const struct config_backend *backend_config(const struct backend *b)
+{
+	return b->config;
+}
+
+const struct backend_caps *backend_caps(const struct backend *b)
+{
+	return &b->caps;
+}
+
+bool backend_is_maildir(const struct backend *b)
+{
+	return b->config->maildir.len > 0;
+}
+
+/* ---- connecting */
+
+static void wait_free(struct backend_wait *wait)
+{
+	if (wait->later != NULL)
+		event_free(wait->later);
+	arena_destroy(&wait->arena);
+	free(wait);
+}
+
+/* Runs from the loop, so the callback never comes before backend_connect()
+ * has returned. */
+static void call_back(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct backend_wait *wait = arg;
+	struct backend_conn *conn = wait->conn;
+	backend_connected_fn *fn = wait->fn;
+	void *fn_arg = wait->arg;
+	char why[sizeof(wait->failure_text)];
+	bool failed = wait->failure != NULL;
+	snprintf(why, sizeof(why), "%s", failed ? wait->failure : "");
+	if (conn != NULL)
+		conn->wait = NULL;
+	if (failed && conn != NULL) {
+		conn_free(conn);
+		conn = NULL;
+	}
+	if (failed)
+		stats_add(wait->backend->worker->stats, wait->backend->worker->row, STAT_BACKEND_FAILURES, 1);
+	wait_free(wait);
+	fn(fn_arg, conn, failed ? why : NULL);
+}
+
+void greet_done(struct backend_wait *wait, const char *why)
+{
+	wait->failure = why;
+	event_active(wait->later, EV_TIMEOUT, 1);
+}
+
+static struct backend_conn *take_idle(struct backend *b)
+{
+	while (b->idle != NULL) {
+		struct backend_conn *conn = b->idle;
+		b->idle = conn->next;
+		b->idle_count--;
+		conn->idle = false;
+		if (backend_conn_usable(conn)) {
+			conn->reused = true;
+			return conn;
+		}
+		conn_free(conn);
+	}
+	return NULL;
+}
+
+static void copy_client(struct backend_wait *wait, const struct client *client)
+{
+	wait->arena = arena_create();
+	wait->client = *client;
+	wait->client.name = arena_copy(wait->arena, client->name);
+	wait->client.helo = arena_copy(wait->arena, client->helo);
+	wait->client.login = arena_copy(wait->arena, client->login);
+}
+
+struct backend_wait *backend_connect(struct backend *b, const struct client *client, bool fresh,
+				     backend_connected_fn *fn, void *arg)
+{
+	struct backend_wait *wait = xcalloc(1, sizeof(*wait));
+	const char *why = "failed";
+	wait->backend = b;
+	wait->fn = fn;
+	wait->arg = arg;
+	wait->later = event_new(b->worker->base, -1, 0, call_back, wait);
+	if (b->config->client_info != CLIENT_INFO_NONE && client != NULL)
+		copy_client(wait, client);
+	wait->conn = fresh ? NULL : take_idle(b);
+	if (wait->conn != NULL) {
+		wait->conn->wait = wait;
+		greet_begin_idle(wait);
+		return wait;
+	}
+	wait->conn = b->address_len ? conn_open(b, &why) : NULL;
+	if (wait->conn == NULL) {
+		snprintf(wait->failure_text, sizeof(wait->failure_text), "connect: %s", b->address_len ? why : "no such address");
+		greet_done(wait, wait->failure_text);
+		return wait;
+	}
+	wait->conn->wait = wait;
+	greet_begin(wait);
+	return wait;
+}
+
+void backend_connect_cancel(struct backend_wait **wait)
+{
+	struct backend_wait *w = *wait;
+	if (w == NULL)
+		return;
+	if (w->conn != NULL)
+		conn_free(w->conn);
+	wait_free(w);
+	*wait = NULL;
+}
+
+/* ---- letting go */
+
+static void swallow(void *arg, const struct reply *reply, const char *why)
+{
+	(void)reply, (void)why;
+	conn_free(arg);
+}
+
+static void quit(struct backend_conn *conn)
+{
+	const int64_t quit_ms = 5000;
+	if (conn->closed || conn->count > 0) {
+		conn_free(conn);
+		return;
+	}
+	backend_send(conn, SLICE("QUIT\r\n"), quit_ms, swallow, conn);
+}
+
+void backend_conn_release(struct backend_conn **conn_p, bool clean)
+{
+	struct backend_conn *conn = *conn_p;
+	*conn_p = NULL;
+	if (conn == NULL)
+		return;
+	struct backend *b = conn->backend;
+	conn->drained = NULL;
+	bool keep = clean && !conn->bound && !conn->closed && !conn->released && conn->count == 0 &&
+		    b->idle_count < (size_t)b->config->connections && !b->worker->draining;
+	if (!keep) {
+		if (clean && !conn->released)
+			quit(conn);
+		else
+			conn_free(conn);
+		return;
+	}
+	conn->idle = true;
+	conn->next = b->idle;
+	b->idle = conn;
+	b->idle_count++;
+	const struct timeval idle = { .tv_sec = IDLE_SECONDS };
+	bufferevent_set_timeouts(conn->bev, &idle, NULL);
+}
+
+void backend_conn_drop(struct backend_conn **conn)
+{
+	if (*conn != NULL)
+		conn_free(*conn);
+	*conn = NULL;
+}
+
+/* ---- learning what it can do */
+
+static void probe_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	backend_probe(arg);
+}
+
+static void probed(void *arg, struct backend_conn *conn, const char *why)
+{
+	struct backend *b = arg;
+	b->probe = NULL;
+	if (conn != NULL) {
+		backend_conn_release(&conn, true);
+		return;
+	}
+	log_warn(&b->worker->log, "backend", "%s: %s", b->peer, why);
+	const struct timeval retry = { .tv_sec = PROBE_RETRY_SECONDS };
+	if (b->probe_timer == NULL)
+		b->probe_timer = event_new(b->worker->base, -1, 0, probe_again, b);
+	event_add(b->probe_timer, &retry);
+}
+
+void backend_probe(struct backend *b)
+{
+	if (!backend_is_maildir(b) && b->probe == NULL && !b->caps.known && !b->worker->draining)
+		b->probe = backend_connect(b, NULL, true, probed, b);
+}

@@ -1,0 +1,94 @@
+#ifndef GATEHOUSE_PROXY_BACKEND_H
+#define GATEHOUSE_PROXY_BACKEND_H
+/*
+ * backend: a mail server behind us, as one worker sees it: what it can do,
+ * and the connections to it.
+ *
+ * A connection is had by backend_connect(): an idle one that nobody's
+ * identity rides on, or a new one, greeted (EHLO, else HELO; LHLO for LMTP)
+ * and told who the client is where the settings say so. Its user sends
+ * commands and gets one callback for each, in order. When the connection
+ * fails, every callback outstanding gets NULL and a reason, and then nothing
+ * more is called.
+ */
+#include "message/envelope.h"
+#include "proxy/reply.h"
+#include "proxy/worker.h"
+
+enum backend_cap {
+	CAP_PIPELINING = 1 << 0,
+	CAP_8BITMIME = 1 << 1,
+	CAP_SIZE = 1 << 2,
+	CAP_ENHANCED = 1 << 3,
+	CAP_SMTPUTF8 = 1 << 4,
+	CAP_DSN = 1 << 5,
+	CAP_CHUNKING = 1 << 6,
+	CAP_BINARYMIME = 1 << 7,
+	CAP_REQUIRETLS = 1 << 8,
+	CAP_PRDR = 1 << 9,
+	CAP_STARTTLS = 1 << 10,
+	CAP_AUTH = 1 << 11,
+	CAP_XCLIENT = 1 << 12,
+	CAP_XFORWARD = 1 << 13,
+};
+
+struct backend_caps {
+	bool known;          /* it has answered EHLO at least once */
+	unsigned bits;
+	uint64_t size;       /* of SIZE; 0: no bound said */
+	char auth[256];      /* mechanisms, in upper case, a space between; filtered of what can't be relayed */
+	char xclient[256], xforward[256]; /* attribute names */
+};
+
+struct backend;
+struct backend_conn;
+
+struct backend *backend_create(struct worker *worker, const struct config_backend *config);
+/* Closes idle connections. Those in use must be gone. */
+void backend_destroy(struct backend **backend);
+const struct config_backend *backend_config(const struct backend *backend);
+const struct backend_caps *backend_caps(const struct backend *backend);
+struct worker *backend_worker(const struct backend *backend);
+bool backend_is_maildir(const struct backend *backend);
+/* Connects once to learn what it can do; goes on trying until it has answered. */
+void backend_probe(struct backend *backend);
+
+/* conn NULL: failed, with why. A connection got is the callback's. */
+typedef void backend_connected_fn(void *arg, struct backend_conn *conn, const char *why);
+struct backend_wait;
+/* client: told to the backend by XCLIENT, XFORWARD or PROXY as configured;
+ * copied. fresh: no idle connection, please. The callback never runs before
+ * this returns; the handle is valid until it has. */
+struct backend_wait *backend_connect(struct backend *backend, const struct client *client, bool fresh,
+				     backend_connected_fn *fn, void *arg);
+void backend_connect_cancel(struct backend_wait **wait);
+
+/* reply NULL: the connection failed, with why. It stays its user's, to be dropped. */
+typedef void backend_reply_fn(void *arg, const struct reply *reply, const char *why);
+
+/* Sends bytes (one command line with its CRLF, or content) and expects one
+ * reply to them within timeout_ms. */
+void backend_send(struct backend_conn *conn, struct slice bytes, int64_t timeout_ms, backend_reply_fn *fn, void *arg);
+/* More bytes that no reply belongs to (content). */
+void backend_write(struct backend_conn *conn, struct slice bytes);
+/* Octets not yet taken by the kernel; fn(arg) is called when they fall to low. */
+size_t backend_unsent(const struct backend_conn *conn);
+void backend_on_drained(struct backend_conn *conn, size_t low, void (*fn)(void *arg), void *arg);
+
+bool backend_conn_usable(const struct backend_conn *conn); /* not closed by the other side meanwhile */
+bool backend_conn_reused(const struct backend_conn *conn); /* it was idle before */
+const struct backend_caps *backend_conn_caps(const struct backend_conn *conn);
+struct backend *backend_conn_backend(const struct backend_conn *conn);
+const char *backend_conn_peer(const struct backend_conn *conn); /* for the log */
+
+/* The user is done with it: after RSET or a finished transaction (clean) it
+ * may go to the idle ones; else, or where an identity rides on it, it gets
+ * QUIT and is closed. No callback comes any more. */
+void backend_conn_release(struct backend_conn **conn, bool clean);
+/* Closed at once, as it stands. No callback comes any more. */
+void backend_conn_drop(struct backend_conn **conn);
+/* What the client authenticated as rides on it now: never idle again. */
+void backend_conn_bind(struct backend_conn *conn);
+bool backend_conn_bound(const struct backend_conn *conn);
+
+#endif

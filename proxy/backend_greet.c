@@ -1,0 +1,266 @@
+/*
+ * Greeting a backend: banner, EHLO (else HELO; LHLO for LMTP), what it offers,
+ * and who our client is (XCLIENT, XFORWARD; Postfix's XCLIENT_README and
+ * XFORWARD_README; the PROXY protocol of HAProxy, versions 1 and 2).
+ */
+#include <arpa/inet.h>
+#include <event2/buffer.h>
+#include <stdio.h>
+
+#include "proxy/backend_private.h"
+#include "proxy/smtp_syntax.h"
+
+static const struct {
+	const char *keyword;
+	unsigned cap;
+} keywords[] = {
+	{ "PIPELINING", CAP_PIPELINING }, { "8BITMIME", CAP_8BITMIME },
+	{ "SIZE", CAP_SIZE },             { "ENHANCEDSTATUSCODES", CAP_ENHANCED },
+	{ "SMTPUTF8", CAP_SMTPUTF8 },     { "DSN", CAP_DSN },
+	{ "CHUNKING", CAP_CHUNKING },     { "BINARYMIME", CAP_BINARYMIME },
+	{ "REQUIRETLS", CAP_REQUIRETLS }, { "PRDR", CAP_PRDR },
+	{ "STARTTLS", CAP_STARTTLS },     { "AUTH", CAP_AUTH },
+	{ "XCLIENT", CAP_XCLIENT },       { "XFORWARD", CAP_XFORWARD },
+};
+
+/* What a proxy can't relay: EXTERNAL means the TLS peer, *-PLUS binds to the
+ * TLS channel, and neither is the client's any more. */
+static bool mechanism_relayable(struct slice mechanism)
+{
+	return !slice_eq_nocase(mechanism, SLICE("EXTERNAL")) && !slice_ends_nocase(mechanism, SLICE("-PLUS"));
+}
+
+/* Appends a word in upper case, a space before it. What doesn't fit is left out. */
+static void append_word(char *list, size_t size, struct slice word)
+{
+	size_t len = strlen(list);
+	if (word.len == 0 || len + word.len + 2 > size)
+		return;
+	if (len > 0)
+		list[len++] = ' ';
+	for (size_t i = 0; i < word.len; i++)
+		list[len++] = ascii_upper(word.data[i]);
+	list[len] = '\0';
+}
+
+static void take_words(char *list, size_t size, struct slice rest, bool mechanisms)
+{
+	struct slice word;
+	while (slice_split(&rest, ' ', &word))
+		if (!mechanisms || mechanism_relayable(word))
+			append_word(list, size, word);
+}
+
+static void take_keyword(struct backend_caps *caps, struct slice line)
+{
+	size_t end = 0;
+	while (end < line.len && line.data[end] != ' ' && line.data[end] != '=')
+		end++;
+	struct slice keyword = slice_head(line, end), rest = slice_from(line, end + 1);
+	for (size_t i = 0; i < sizeof(keywords) / sizeof(*keywords); i++) {
+		if (!slice_eq_nocase(keyword, slice_str(keywords[i].keyword)))
+			continue;
+		caps->bits |= keywords[i].cap;
+		if (keywords[i].cap == CAP_SIZE)
+			slice_u64(slice_trim(rest), UINT64_MAX, &caps->size);
+		else if (keywords[i].cap == CAP_AUTH)
+			take_words(caps->auth, sizeof(caps->auth), rest, true);
+		else if (keywords[i].cap == CAP_XCLIENT)
+			take_words(caps->xclient, sizeof(caps->xclient), rest, false);
+		else if (keywords[i].cap == CAP_XFORWARD)
+			take_words(caps->xforward, sizeof(caps->xforward), rest, false);
+	}
+}
+
+static void take_caps(struct backend_caps *caps, struct slice text)
+{
+	struct slice line, rest = text;
+	*caps = (struct backend_caps){ .known = true };
+	slice_split(&rest, '\n', &line); /* its name and a greeting */
+	while (slice_split(&rest, '\n', &line))
+		take_keyword(caps, slice_trim(line));
+	if (caps->auth[0] == '\0')
+		caps->bits &= ~(unsigned)CAP_AUTH;
+}
+
+static void fail(struct backend_wait *wait, const char *stage, const struct reply *reply, const char *why)
+{
+	if (reply != NULL)
+		snprintf(wait->failure_text, sizeof(wait->failure_text), "%s: %u %.*s", stage, reply->code,
+			 (int)(reply->text.len < 150 ? reply->text.len : 150), reply->text.data);
+	else
+		snprintf(wait->failure_text, sizeof(wait->failure_text), "%s: %s", stage, why);
+	greet_done(wait, wait->failure_text);
+}
+
+/* ---- who the client is */
+
+struct attribute {
+	const char *name;
+	struct slice value;
+};
+
+static void add_attributes(struct buf *out, const char *offered, const struct attribute *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct slice word, rest = slice_str(offered);
+		bool has = false;
+		while (slice_split(&rest, ' ', &word))
+			has |= slice_eq_nocase(word, slice_str(list[i].name));
+		if (!has)
+			continue;
+		buf_printf(out, " %s=", list[i].name);
+		smtp_xtext_encode(out, list[i].value.len ? list[i].value : SLICE("[UNAVAILABLE]"));
+	}
+}
+
+static void identity_line(struct buf *line, const struct backend_wait *wait, bool xclient)
+{
+	const struct client *c = &wait->client;
+	char ip[IP_TEXT_MAX], address[IP_TEXT_MAX + 5], port[8];
+	ip_text(&c->ip, ip);
+	snprintf(address, sizeof(address), "%s%s", c->ip.family == 6 ? "IPV6:" : "", ip);
+	snprintf(port, sizeof(port), "%u", c->port);
+	const struct attribute list[] = {
+		{ "NAME", c->name },
+		{ "ADDR", c->ip.family ? slice_str(address) : SLICE_EMPTY },
+		{ "PORT", c->port ? slice_str(port) : SLICE_EMPTY },
+		{ "PROTO", c->esmtp ? SLICE("ESMTP") : SLICE("SMTP") },
+		{ "HELO", c->helo },
+		{ "LOGIN", c->login },
+	};
+	const struct backend_caps *caps = &wait->conn->caps;
+	buf_add_str(line, xclient ? "XCLIENT" : "XFORWARD");
+	add_attributes(line, xclient ? caps->xclient : caps->xforward, list,
+		       sizeof(list) / sizeof(*list) - (xclient ? 0 : 1));
+	buf_add_str(line, "\r\n");
+}
+
+static void say_hello(struct backend_wait *wait);
+
+static void on_identity(void *arg, const struct reply *reply, const char *why)
+{
+	struct backend_wait *wait = arg;
+	bool xclient = wait->backend->config->client_info == CLIENT_INFO_XCLIENT;
+	if (reply == NULL || !reply_positive(reply)) {
+		fail(wait, xclient ? "XCLIENT" : "XFORWARD", reply, why);
+		return;
+	}
+	wait->identity_told = true;
+	if (xclient) /* the session starts again with a greeting: EHLO is due */
+		say_hello(wait);
+	else
+		greet_done(wait, NULL);
+}
+
+static void tell_identity(struct backend_wait *wait)
+{
+	int how = wait->backend->config->client_info;
+	bool xclient = how == CLIENT_INFO_XCLIENT;
+	if ((!xclient && how != CLIENT_INFO_XFORWARD) || wait->identity_told || wait->client.ip.family == 0) {
+		greet_done(wait, NULL);
+		return;
+	}
+	if (!(wait->conn->caps.bits & (xclient ? CAP_XCLIENT : CAP_XFORWARD))) {
+		fail(wait, xclient ? "XCLIENT" : "XFORWARD", NULL,
+		     "not offered by the backend: is our address allowed to use it there?");
+		return;
+	}
+	struct buf line = { 0 };
+	identity_line(&line, wait, xclient);
+	if (xclient)
+		wait->conn->bound = true;
+	backend_send(wait->conn, buf_slice(&line), wait->backend->config->reply_timeout, on_identity, wait);
+	buf_free(&line);
+}
+
+void greet_preamble(struct backend_wait *wait)
+{
+	static const char signature[12] = { '\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };
+	int how = wait->backend->config->client_info;
+	const struct client *c = &wait->client;
+	struct buf out = { 0 };
+	if (how != CLIENT_INFO_PROXY_V1 && how != CLIENT_INFO_PROXY_V2)
+		return;
+	wait->conn->bound = true;
+	struct slice ip = ip_slice(&c->ip);
+	if (how == CLIENT_INFO_PROXY_V1) {
+		char text[IP_TEXT_MAX];
+		ip_text(&c->ip, text);
+		/* Our own side of the client's connection is told as its address
+		 * too: no server uses it, and the form wants one of the family. */
+		if (ip.len == 0)
+			buf_add_str(&out, "PROXY UNKNOWN\r\n");
+		else
+			buf_printf(&out, "PROXY TCP%u %s %s %u 25\r\n", c->ip.family, text, text, c->port);
+	} else {
+		buf_add(&out, signature, sizeof(signature));
+		buf_add_char(&out, ip.len ? 0x21 : 0x20); /* version 2; PROXY or LOCAL */
+		buf_add_char(&out, ip.len == 4 ? 0x11 : ip.len == 16 ? 0x21 : 0);
+		uint16_t len = htons((uint16_t)(ip.len ? ip.len * 2 + 4 : 0));
+		buf_add(&out, &len, 2);
+		if (ip.len > 0) {
+			uint16_t ports[2] = { htons(c->port), htons(25) };
+			buf_add_slice(&out, ip);
+			buf_add_slice(&out, ip);
+			buf_add(&out, ports, sizeof(ports));
+		}
+	}
+	backend_write(wait->conn, buf_slice(&out));
+	buf_free(&out);
+}
+
+/* ---- hello */
+
+static void on_hello(void *arg, const struct reply *reply, const char *why)
+{
+	struct backend_wait *wait = arg;
+	bool lmtp = wait->backend->config->protocol == BACKEND_LMTP;
+	if (reply != NULL && reply->code >= 500 && reply->code < 600 && !wait->plain_helo && !lmtp) {
+		wait->plain_helo = true;
+		say_hello(wait);
+		return;
+	}
+	if (reply == NULL || reply->code != 250) {
+		fail(wait, lmtp ? "LHLO" : wait->plain_helo ? "HELO" : "EHLO", reply, why);
+		return;
+	}
+	if (wait->plain_helo)
+		wait->conn->caps = (struct backend_caps){ .known = true };
+	else
+		take_caps(&wait->conn->caps, reply->text);
+	if (!wait->identity_told) /* XCLIENT may change what is offered to this client alone */
+		wait->backend->caps = wait->conn->caps;
+	tell_identity(wait);
+}
+
+static void say_hello(struct backend_wait *wait)
+{
+	const struct config *config = wait->backend->worker->snapshot->config;
+	bool lmtp = wait->backend->config->protocol == BACKEND_LMTP;
+	struct buf line = { 0 };
+	buf_printf(&line, "%s %.*s\r\n", lmtp ? "LHLO" : wait->plain_helo ? "HELO" : "EHLO",
+		   SLICE_ARG(config->top->hostname));
+	backend_send(wait->conn, buf_slice(&line), wait->backend->config->reply_timeout, on_hello, wait);
+	buf_free(&line);
+}
+
+static void on_banner(void *arg, const struct reply *reply, const char *why)
+{
+	struct backend_wait *wait = arg;
+	if (reply == NULL || reply->code != 220)
+		fail(wait, "greeting", reply, why);
+	else
+		say_hello(wait);
+}
+
+void greet_begin(struct backend_wait *wait)
+{
+	greet_preamble(wait);
+	backend_send(wait->conn, SLICE_EMPTY, wait->backend->config->connect_timeout, on_banner, wait);
+}
+
+void greet_begin_idle(struct backend_wait *wait)
+{
+	tell_identity(wait);
+}

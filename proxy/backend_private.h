@@ -1,0 +1,76 @@
+#ifndef GATEHOUSE_PROXY_BACKEND_PRIVATE_H
+#define GATEHOUSE_PROXY_BACKEND_PRIVATE_H
+/* What backend*.c share. Nobody else includes this. */
+#include <event2/bufferevent.h>
+#include <sys/socket.h>
+
+#include "proxy/backend.h"
+
+struct backend {
+	struct worker *worker;
+	const struct config_backend *config;
+	struct backend_caps caps;
+	struct sockaddr_storage address;
+	socklen_t address_len;
+	char peer[128];             /* for the log */
+	struct backend_conn *idle;  /* newest first */
+	size_t idle_count;
+	struct event *probe_timer;
+	struct backend_wait *probe;
+};
+
+struct expectation {
+	backend_reply_fn *fn;
+	void *arg;
+	int64_t timeout_ms;
+};
+
+struct backend_conn {
+	struct backend *backend;
+	struct bufferevent *bev;
+	struct reply_parser parser;
+	struct backend_caps caps;
+	struct expectation *queue;  /* oldest at head */
+	size_t head, count, cap;
+	struct backend_wait *wait;  /* while it is being greeted */
+	struct backend_conn *next;  /* in the idle list */
+	void (*drained)(void *arg);
+	void *drained_arg;
+	bool reused, bound, idle;
+	bool closed;                /* by the other side, or after an error */
+	bool released;              /* its user has let go: free when no callback runs */
+	int depth;                  /* callbacks running */
+};
+
+struct backend_wait {
+	struct backend *backend;
+	backend_connected_fn *fn;
+	void *arg;
+	struct backend_conn *conn;
+	struct event *later;        /* calls back from the loop */
+	const char *failure;
+	char failure_text[256];
+	/* what the identity commands say, copied */
+	struct client client;
+	struct arena *arena;
+	bool said_hello_again;      /* EHLO after XCLIENT or STARTTLS */
+	bool identity_told;
+	bool plain_helo;            /* EHLO was refused */
+};
+
+/* backend_conn.c */
+struct backend_conn *conn_open(struct backend *backend, const char **why_r);
+void conn_free(struct backend_conn *conn);
+/* Fails all expectations, with why. */
+void conn_fail(struct backend_conn *conn, const char *why);
+
+/* backend_greet.c: from the banner, or from where an idle one stands, to
+ * ready; ends with greet_done(). */
+void greet_begin(struct backend_wait *wait);
+void greet_begin_idle(struct backend_wait *wait);
+/* What goes before everything else (the PROXY header), into the buffer. */
+void greet_preamble(struct backend_wait *wait);
+/* backend.c: the greeting is over; why NULL: well. */
+void greet_done(struct backend_wait *wait, const char *why);
+
+#endif
