@@ -1,0 +1,392 @@
+#include "proxy/session.h"
+
+#include <event2/buffer.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "proxy/command.h"
+#include "proxy/smtp_syntax.h"
+#include "proxy/transaction.h"
+
+#define READ_AHEAD (64u * 1024) /* of pipelined input while a command waits */
+
+static void session_run(struct session *s);
+
+const struct config_limits *session_limits(const struct session *s)
+{
+	return s->snapshot->config->limits;
+}
+
+struct slice session_keep(struct session *s, struct slice bytes)
+{
+	if (s->arena == NULL)
+		s->arena = arena_create();
+	return arena_copy(s->arena, bytes);
+}
+
+const struct log_context *session_log(const struct session *s)
+{
+	static char ip[IP_TEXT_MAX];
+	static struct log_field fields[2];
+	static struct log_context context;
+	fields[0] = (struct log_field){ "session", slice_str(s->id) };
+	fields[1] = (struct log_field){ "client", slice_str(ip_text(&s->client.ip, ip)) };
+	context = (struct log_context){ &s->worker->log, fields, 2 };
+	return &context;
+}
+
+/* ---- time */
+
+/* The timer isn't moved with each command: it fires where it was set, and
+ * then looks whether the deadline has moved. */
+static void set_deadline(struct session *s, int64_t ms)
+{
+	int64_t now = worker_now_ms(s->worker), end = s->started + session_limits(s)->session_timeout;
+	s->deadline = now + ms < end ? now + ms : end;
+}
+
+static void arm_timer(struct session *s)
+{
+	int64_t ms = s->deadline - worker_now_ms(s->worker);
+	if (ms < 1)
+		ms = 1;
+	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (int)(ms % 1000) * 1000 };
+	evtimer_add(&s->timer, &tv);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct session *s = arg;
+	if (worker_now_ms(s->worker) < s->deadline) {
+		arm_timer(s);
+	} else if (s->state == SESSION_CLOSING) {
+		session_destroy(s);
+	} else if (s->state == SESSION_BUSY) {
+		/* What it waits for has deadlines of its own, and ends sooner than lost mail would. */
+		s->deadline = worker_now_ms(s->worker) + session_limits(s)->command_timeout;
+		arm_timer(s);
+	} else {
+		bool over = worker_now_ms(s->worker) >= s->started + session_limits(s)->session_timeout;
+		session_close(s, 421, "4.4.2", over ? "Session took too long, closing" : "Timed out, closing");
+	}
+}
+
+/* ---- replies */
+
+void session_reply(struct session *s, unsigned code, const char *enhanced, struct slice text)
+{
+	struct buf out = { 0 };
+	reply_format(&out, code, enhanced, text);
+	bufferevent_write(s->bev, out.data, out.len);
+	buf_free(&out);
+}
+
+void session_printf(struct session *s, unsigned code, const char *enhanced, const char *fmt, ...)
+{
+	struct buf text = { 0 };
+	va_list ap;
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	session_reply(s, code, enhanced, buf_slice(&text));
+	buf_free(&text);
+}
+
+void session_error(struct session *s, unsigned code, const char *enhanced, const char *fmt, ...)
+{
+	struct buf text = { 0 };
+	va_list ap;
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	if (++s->errors > session_limits(s)->errors)
+		session_close(s, 421, "4.7.0", "Too many errors, closing");
+	else
+		session_reply(s, code, enhanced, buf_slice(&text));
+	buf_free(&text);
+}
+
+/* ---- input */
+
+void session_wait(struct session *s)
+{
+	s->state = SESSION_BUSY;
+}
+
+void session_resume(struct session *s)
+{
+	if (s->state == SESSION_CLOSING)
+		return;
+	s->state = SESSION_COMMAND;
+	set_deadline(s, session_limits(s)->command_timeout);
+	if (s->worker->stopping)
+		session_shut_down(s);
+	if (!s->running)
+		session_run(s);
+}
+
+void session_read_data(struct session *s)
+{
+	s->state = SESSION_DATA;
+	set_deadline(s, session_limits(s)->data_timeout);
+}
+
+/* A line too long for the buffer's first chunk is rare: then it is made one. */
+static enum smtp_line_status next_line(struct session *s, struct evbuffer *in, struct smtp_line *line)
+{
+	size_t max = (size_t)session_limits(s)->command_line, have = evbuffer_get_length(in);
+	struct evbuffer_iovec v;
+	if (evbuffer_peek(in, -1, NULL, &v, 1) < 1)
+		return SMTP_LINE_MORE;
+	enum smtp_line_status status = smtp_line_next(slice_make(v.iov_base, v.iov_len), max, line);
+	if (status != SMTP_LINE_MORE || v.iov_len == have)
+		return status;
+	size_t want = have < max + 2 ? have : max + 2;
+	return smtp_line_next(slice_make(evbuffer_pullup(in, (ssize_t)want), want), max, line);
+}
+
+/* False: no whole line is there yet. */
+static bool session_on_line(struct session *s, struct evbuffer *in)
+{
+	struct smtp_line line;
+	enum smtp_line_status status = next_line(s, in, &line);
+	if (status == SMTP_LINE_MORE)
+		return false;
+	s->bare_lf |= line.bare_lf && status == SMTP_LINE_OK;
+	if (++s->commands > session_limits(s)->commands) {
+		session_close(s, 421, "4.7.0", "Too many commands, closing");
+	} else if (status == SMTP_LINE_TOO_LONG) {
+		/* Its rest would be read as commands: what can't be read is not obeyed. */
+		session_close(s, 500, "5.5.2", "Line too long, closing");
+	} else if (line.bare_lf && session_limits(s)->bare_lf == BARE_LF_REFUSE) {
+		session_close(s, 500, "5.5.2", "Line ends in a bare LF, closing");
+	} else {
+		/* Copied: a command may change the buffer it came from (STARTTLS). */
+		struct buf *copy = &s->worker->line;
+		buf_clear(copy);
+		buf_add_slice(copy, line.text);
+		evbuffer_drain(in, line.consumed);
+		set_deadline(s, session_limits(s)->command_timeout);
+		command_dispatch(s, buf_slice(copy));
+		return true;
+	}
+	evbuffer_drain(in, line.consumed);
+	return true;
+}
+
+static bool session_on_data(struct session *s, struct evbuffer *in)
+{
+	struct evbuffer_iovec v;
+	if (evbuffer_peek(in, -1, NULL, &v, 1) < 1)
+		return false;
+	set_deadline(s, session_limits(s)->data_timeout);
+	size_t used = transaction_feed(s, slice_make(v.iov_base, v.iov_len));
+	evbuffer_drain(in, used);
+	return true;
+}
+
+static void session_run(struct session *s)
+{
+	struct evbuffer *in = bufferevent_get_input(s->bev);
+	bool more = true;
+	s->running = true;
+	while (more && evbuffer_get_length(in) > 0) {
+		if (s->worker->stopping && s->transaction == NULL)
+			session_shut_down(s);
+		if (s->state == SESSION_COMMAND)
+			more = session_on_line(s, in);
+		else if (s->state == SESSION_DATA)
+			more = session_on_data(s, in);
+		else
+			break;
+		in = bufferevent_get_input(s->bev); /* STARTTLS may have changed it */
+	}
+	s->running = false;
+	if (s->eof && s->state != SESSION_BUSY && s->state != SESSION_CLOSING)
+		session_destroy(s);
+}
+
+static void throw_away_input(struct session *s)
+{
+	struct evbuffer *in = bufferevent_get_input(s->bev);
+	evbuffer_drain(in, evbuffer_get_length(in));
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	(void)bev;
+	struct session *s = arg;
+	if (s->state == SESSION_COMMAND || s->state == SESSION_DATA)
+		session_run(s);
+	else if (s->state == SESSION_CLOSING)
+		throw_away_input(s);
+}
+
+/* The last reply is out: say so, and wait for the client to close. Closing
+ * first, with bytes of his unread, would be a reset that can take our reply
+ * with it. The timer bounds it. */
+static void on_written(struct bufferevent *bev, void *arg)
+{
+	struct session *s = arg;
+	if (s->state != SESSION_CLOSING)
+		return;
+	shutdown(bufferevent_getfd(bev), SHUT_WR);
+	if (s->eof)
+		session_destroy(s);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct session *s = arg;
+	if ((what & BEV_EVENT_EOF) && s->state != SESSION_CLOSING) {
+		s->eof = true;
+		bufferevent_disable(bev, EV_READ);
+		if (s->state != SESSION_BUSY)
+			session_run(s);
+		return;
+	}
+	session_destroy(s);
+}
+
+bool session_still_there(const struct session *s)
+{
+	if (!s->eof)
+		return true;
+	/* It closed its side only: then a QUIT stands pipelined behind. */
+	struct evbuffer *in = bufferevent_get_input(s->bev);
+	struct evbuffer_ptr at = evbuffer_search_eol(in, NULL, NULL, EVBUFFER_EOL_LF);
+	return at.pos >= 0;
+}
+
+/* ---- beginning and end */
+
+static void fill_client(struct session *s, const struct ip *ip, uint16_t port)
+{
+	const struct config *config = s->snapshot->config;
+	struct client *c = &s->client;
+	c->ip = *ip;
+	c->port = port;
+	c->listener = s->listen->title.data;
+	c->submission = s->listen->role == ROLE_SUBMISSION;
+	c->relay_network = cidr_list_has(config->relay->networks.items, config->relay->networks.count, ip);
+	c->trusted = cidr_list_has(config->networks->trusted.items, config->networks->trusted.count, ip);
+	c->internal = cidr_list_has(config->networks->internal.items, config->networks->internal.count, ip);
+}
+
+static void greet(struct session *s)
+{
+	const struct config_top *top = s->snapshot->config->top;
+	struct buf text = { 0 };
+	/* 220 has no enhanced code (RFC 2034 4). */
+	buf_printf(&text, "220 %.*s %.*s\r\n", SLICE_ARG(top->hostname), SLICE_ARG(top->greeting));
+	bufferevent_write(s->bev, text.data, text.len);
+	buf_free(&text);
+}
+
+/* NULL: let it in. */
+static const char *refused_at_door(struct session *s)
+{
+	const struct config_limits *limits = session_limits(s);
+	struct worker *w = s->worker;
+	unsigned of_client = stats_client(w->stats, w->row, &s->client.ip, +1);
+	int64_t total = w->stats ? stats_total(w->stats, STAT_SESSIONS_NOW) : w->session_count;
+	if (total > limits->sessions)
+		return "Too many sessions, please try again later";
+	if (of_client > limits->sessions_per_client && !s->client.relay_network)
+		return "Too many sessions from your address";
+	return NULL;
+}
+
+static void link_session(struct session *s)
+{
+	struct worker *w = s->worker;
+	s->next = w->sessions;
+	if (s->next != NULL)
+		s->next->prev = s;
+	w->sessions = s;
+	w->session_count++;
+	stats_add(w->stats, w->row, STAT_SESSIONS, 1);
+	stats_add(w->stats, w->row, STAT_SESSIONS_NOW, 1);
+}
+
+void session_accept(struct worker *worker, const struct config_listen *listen, int fd, const struct ip *ip,
+		    uint16_t port)
+{
+	struct session *s = xcalloc(1, sizeof(*s));
+	s->worker = worker;
+	s->snapshot = snapshot_retain(worker->snapshot);
+	s->listen = listen;
+	s->started = worker_now_ms(worker);
+	worker_trace_id(worker, s->id);
+	s->bev = bufferevent_socket_new(worker->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (s->bev == NULL) {
+		close(fd);
+		free(s);
+		return;
+	}
+	fill_client(s, ip, port);
+	evtimer_assign(&s->timer, worker->base, on_timer, s);
+	link_session(s);
+	bufferevent_setcb(s->bev, on_read, on_written, on_event, s);
+	bufferevent_setwatermark(s->bev, EV_READ, 0, READ_AHEAD);
+	bufferevent_enable(s->bev, EV_READ | EV_WRITE);
+	set_deadline(s, session_limits(s)->command_timeout);
+	const char *why = refused_at_door(s);
+	if (why != NULL) {
+		stats_add(worker->stats, worker->row, STAT_SESSIONS_REFUSED, 1);
+		session_close(s, 421, "4.7.0", why);
+	} else {
+		greet(s);
+	}
+	arm_timer(s);
+}
+
+#define CLOSE_MS 5000 /* for the last reply to be taken */
+
+void session_close(struct session *s, unsigned code, const char *enhanced, const char *text)
+{
+	if (s->state == SESSION_CLOSING)
+		return;
+	if (code != 221)
+		log_info(session_log(s), "session closed", "%u %s %s", code, enhanced, text);
+	transaction_abort(s, "session closed");
+	session_reply(s, code, enhanced, slice_str(text));
+	s->state = SESSION_CLOSING;
+	s->deadline = worker_now_ms(s->worker) + CLOSE_MS;
+	throw_away_input(s);
+	bufferevent_setwatermark(s->bev, EV_READ, 0, 0);
+	arm_timer(s);
+}
+
+void session_destroy(struct session *s)
+{
+	struct worker *w = s->worker;
+	s->state = SESSION_CLOSING;
+	transaction_abort(s, "client has gone");
+	delivery_home_close(&s->home);
+	evtimer_del(&s->timer);
+	bufferevent_free(s->bev);
+	if (s->prev != NULL)
+		s->prev->next = s->next;
+	else
+		w->sessions = s->next;
+	if (s->next != NULL)
+		s->next->prev = s->prev;
+	w->session_count--;
+	stats_add(w->stats, w->row, STAT_SESSIONS_NOW, -1);
+	stats_client(w->stats, w->row, &s->client.ip, -1);
+	snapshot_release((struct snapshot **)&s->snapshot);
+	arena_destroy(&s->arena);
+	free(s);
+	worker_session_gone(w);
+}
+
+void session_shut_down(struct session *s)
+{
+	if (s->state == SESSION_COMMAND && s->transaction == NULL)
+		session_close(s, 421, "4.3.2", "Service is shutting down, please try again later");
+}

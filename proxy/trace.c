@@ -1,0 +1,138 @@
+#include "proxy/trace.h"
+
+#include <time.h>
+
+static const char *protocol(const struct client *c, bool utf8)
+{
+	/* RFC 3848, RFC 6531 4.3 */
+	static const char *const names[2][2][2] = {
+		{ { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+		{ { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } },
+	};
+	if (!c->esmtp)
+		return "SMTP";
+	return names[utf8][c->tls_version.len > 0][c->login.len > 0];
+}
+
+/* What a client said of itself, as a word of a Received field: what could be
+ * read as syntax there becomes "?". */
+static void add_word(struct buf *out, struct slice s)
+{
+	for (size_t i = 0; i < s.len && i < 255; i++) {
+		char c = s.data[i];
+		bool ok = (unsigned char)c > 0x7f || ascii_is_alnum(c) || (c != '\0' && strchr(".-_:[]+/=", c) != NULL);
+		buf_add_char(out, ok ? c : '?');
+	}
+}
+
+static void add_date(struct buf *out, int64_t now)
+{
+	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	time_t t = (time_t)now;
+	struct tm tm;
+	gmtime_r(&t, &tm);
+	buf_printf(out, "%.3s, %d %.3s %d %02d:%02d:%02d +0000", days + tm.tm_wday * 3, tm.tm_mday,
+		   months + tm.tm_mon * 3, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+static const struct recipient *only_recipient(const struct envelope *e)
+{
+	const struct recipient *only = NULL;
+	for (size_t i = 0; i < e->recipient_count; i++) {
+		if (!e->recipients[i].accepted)
+			continue;
+		if (only != NULL)
+			return NULL;
+		only = &e->recipients[i];
+	}
+	return only;
+}
+
+void trace_received(struct buf *out, const struct scan *scan, const char *id)
+{
+	const struct client *c = &scan->client;
+	char ip[IP_TEXT_MAX];
+	buf_add_str(out, "Received: from ");
+	add_word(out, c->helo.len ? c->helo : SLICE("unknown"));
+	buf_add_str(out, " (");
+	add_word(out, c->name.len ? c->name : SLICE("unknown"));
+	buf_printf(out, " [%s%s])\r\n", c->ip.family == 6 ? "IPv6:" : "", ip_text(&c->ip, ip));
+	if (c->tls_version.len > 0)
+		buf_printf(out, "\t(using %.*s with cipher %.*s (%u bits))\r\n", SLICE_ARG(c->tls_version),
+			   SLICE_ARG(c->tls_cipher), c->tls_bits);
+	buf_printf(out, "\tby %.*s (Gatehouse) with %s id %s", SLICE_ARG(scan->snapshot->config->top->hostname),
+		   protocol(c, scan->envelope.smtputf8), id);
+	const struct recipient *only = only_recipient(&scan->envelope);
+	if (only != NULL)
+		buf_printf(out, "\r\n\tfor <%.*s>", SLICE_ARG(only->mailbox.text));
+	buf_add_str(out, ";\r\n\t");
+	add_date(out, scan->now);
+	buf_add_str(out, "\r\n");
+}
+
+bool trace_removes(const struct scan *scan, const struct header *header)
+{
+	(void)scan;
+	return slice_starts_nocase(header->name, SLICE("X-Spam-"));
+}
+
+static void add_status(struct buf *out, const struct scan *scan, const struct verdict *v)
+{
+	size_t line = out->len;
+	buf_printf(out, "X-Spam-Status: %s, score=%.1f required=%.1f tests=",
+		   v->action >= ACTION_TAG ? "Yes" : "No", v->score, v->required);
+	bool any = false;
+	for (size_t i = 0; i < scan->hits.count; i++) {
+		const struct hit *h = &scan->hits.list[i];
+		if (h->shadow || h->recipient >= 0)
+			continue;
+		if (any)
+			buf_add_char(out, ',');
+		if (out->len - line + strlen(h->symbol) > 76) {
+			buf_add_str(out, "\r\n\t");
+			line = out->len - 1;
+		}
+		buf_add_str(out, h->symbol);
+		any = true;
+	}
+	buf_add_str(out, any ? "\r\n" : "none\r\n");
+}
+
+#define LEVEL_MAX 50 /* stars; SpamAssassin's bound */
+
+void trace_added(struct buf *out, const struct scan *scan, const struct verdict *v)
+{
+	if (v->action >= ACTION_TAG)
+		buf_add_str(out, "X-Spam-Flag: YES\r\n");
+	buf_printf(out, "X-Spam-Score: %.1f\r\n", v->score);
+	if (v->score >= 1) {
+		buf_add_str(out, "X-Spam-Level: ");
+		for (int i = 0; i < LEVEL_MAX && i < (int)v->score; i++)
+			buf_add_char(out, '*');
+		buf_add_str(out, "\r\n");
+	}
+	add_status(out, scan, v);
+}
+
+void trace_header_section(struct buf *out, const struct scan *scan, const struct verdict *v, const char *id)
+{
+	const struct message *m = &scan->message;
+	trace_received(out, scan, id);
+	trace_added(out, scan, v);
+	/* A message that begins with a fold would be read as part of our last field. */
+	if (m->head.len > 0 && (m->head.data[0] == ' ' || m->head.data[0] == '\t'))
+		buf_add_str(out, "X-Broken-Header:");
+	for (size_t i = 0; i < m->header_count; i++)
+		if (!trace_removes(scan, &m->headers[i]))
+			buf_add_slice(out, m->headers[i].field);
+	if (m->head_cut && m->header_count > 0) { /* what was not parsed passes as it is */
+		const struct header *last = &m->headers[m->header_count - 1];
+		const char *end = last->field.data + last->field.len;
+		buf_add(out, end, (size_t)(m->head.data + m->head.len - end));
+	}
+}
+
+size_t trace_hops(const struct message *m)
+{
+	return message_header_count(m, SLICE("Received"));
+}

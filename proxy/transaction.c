@@ -1,0 +1,422 @@
+#include "proxy/transaction.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "filters/pipeline.h"
+#include "filters/relay.h"
+#include "proxy/route.h"
+#include "proxy/trace.h"
+#include "proxy/transaction_log.h"
+
+static void start_recipient(struct transaction *t);
+static void start_end(struct transaction *t);
+static void feed_body(struct transaction *t, struct slice chunk);
+
+static int64_t now_ms(const struct transaction *t)
+{
+	return worker_now_ms(t->session->worker);
+}
+
+/* ---- beginning and end */
+
+static void copy_client(struct client *to, const struct client *from, struct arena *arena)
+{
+	*to = *from; /* a job may outlive the session: its strings go along */
+	to->name = arena_copy(arena, from->name);
+	to->helo = arena_copy(arena, from->helo);
+	to->login = arena_copy(arena, from->login);
+	to->auth_mechanism = arena_copy(arena, from->auth_mechanism);
+	to->tls_version = arena_copy(arena, from->tls_version);
+	to->tls_cipher = arena_copy(arena, from->tls_cipher);
+	to->tls_fingerprint = arena_copy(arena, from->tls_fingerprint);
+}
+
+static void copy_mailbox(struct mailbox *to, const struct mailbox *from, struct arena *arena)
+{
+	*to = *from;
+	to->text = arena_copy(arena, from->text);
+	to->local = arena_copy(arena, from->local);
+	to->domain = arena_copy(arena, from->domain);
+}
+
+static void destroy(struct transaction *t)
+{
+	struct session *s = t->session;
+	s->transaction = NULL;
+	delivery_destroy(&t->delivery);
+	driver_drop_arena(s->worker->driver, t->scan, &t->arena);
+	buf_free(&t->chunk);
+	buf_free(&t->added);
+	free(t);
+}
+
+static void drop_content(void *arg)
+{
+	struct content *content = arg;
+	content_destroy(&content);
+}
+
+/* The client is told, the log too, and the next command may come. */
+static void finish(struct transaction *t, const char *how, unsigned code, const char *enhanced, struct slice text)
+{
+	struct session *s = t->session;
+	t->t_done = now_ms(t);
+	snprintf(t->reply, sizeof(t->reply), "%u %s %.*s", code, enhanced ? enhanced : "",
+		 (int)(text.len < 200 ? text.len : 200), text.data ? text.data : "");
+	session_printf(s, code, enhanced, "%.*s (%s)", SLICE_ARG(text), t->id);
+	transaction_log(t, how);
+	destroy(t);
+	session_resume(s);
+}
+
+void transaction_abort(struct session *s, const char *why)
+{
+	struct transaction *t = s->transaction;
+	if (t == NULL)
+		return;
+	if (t->accepted > 0) {
+		snprintf(t->reply, sizeof(t->reply), "%s", why);
+		transaction_log(t, "abort");
+	}
+	destroy(t);
+}
+
+/* ---- MAIL */
+
+static void after_mail(void *arg)
+{
+	struct transaction *t = arg;
+	t->filters_running = false;
+	if (t->wants_recipient)
+		start_recipient(t);
+}
+
+static int64_t deadline(const struct transaction *t)
+{
+	return session_limits(t->session)->end_deadline;
+}
+
+void transaction_begin(struct session *s, const struct envelope *envelope)
+{
+	struct transaction *t = xcalloc(1, sizeof(*t));
+	t->session = s;
+	t->arena = arena_create();
+	t->scan = scan_create(t->arena, s->snapshot, worker_now_unix(s->worker));
+	worker_trace_id(s->worker, t->id);
+	copy_client(&t->scan->client, &s->client, t->arena);
+	t->scan->envelope = *envelope;
+	t->scan->envelope.params = arena_copy(t->arena, envelope->params);
+	copy_mailbox(&t->scan->envelope.sender, &envelope->sender, t->arena);
+	t->t_mail = now_ms(t);
+	s->transaction = t;
+	s->messages++;
+	pipeline_begin(t->scan);
+	driver_add(s->worker->driver, t->scan);
+	pipeline_enter(t->scan, PHASE_CONNECT);
+	pipeline_enter(t->scan, PHASE_HELO);
+	pipeline_enter(t->scan, PHASE_MAIL);
+	/* Answered at once: what these found is said at RCPT. */
+	t->filters_running = !driver_run(s->worker->driver, t->scan, PHASE_MAIL, deadline(t), after_mail, t);
+	session_reply(s, 250, "2.1.0", SLICE("Ok"));
+}
+
+/* ---- RCPT */
+
+static struct recipient *current(const struct transaction *t)
+{
+	return &t->scan->envelope.recipients[t->scan->recipient];
+}
+
+static struct verdict_input verdict_input(const struct transaction *t)
+{
+	return (struct verdict_input){
+		.snapshot = t->scan->snapshot, .client = &t->scan->client, .envelope = &t->scan->envelope,
+		.hits = &t->scan->hits, .arena = t->arena,
+	};
+}
+
+static void refuse_recipient(struct transaction *t, const struct refusal *r)
+{
+	struct session *s = t->session;
+	stats_add(s->worker->stats, s->worker->row, STAT_RCPT_REFUSED, 1);
+	log_line(LOG_INFO, session_log(s), "recipient refused", "%s <%.*s> to <%.*s>: %u %s %.*s", t->id,
+		 SLICE_ARG(t->scan->envelope.sender.text), SLICE_ARG(current(t)->mailbox.text), r->code, r->enhanced,
+		 SLICE_ARG(r->text));
+	session_error(s, r->code, r->enhanced, "%.*s (%s)", SLICE_ARG(r->text), t->id);
+	session_resume(s);
+}
+
+static void on_recipient(void *arg, const struct outcome *o)
+{
+	struct transaction *t = arg;
+	struct session *s = t->session;
+	const struct refusal refusal = { (uint16_t)o->code, o->enhanced, o->text };
+	if (!o->positive) {
+		refuse_recipient(t, &refusal);
+		return;
+	}
+	current(t)->accepted = true;
+	t->accepted++;
+	session_reply(s, o->code, o->enhanced, o->text);
+	session_resume(s);
+}
+
+/* A backend for this recipient and for those before it. */
+static bool choose_backend(struct transaction *t)
+{
+	static const struct refusal none = { 451, "4.3.5", { "No mail server for this recipient", 33 } };
+	static const struct refusal other = { 452, "4.5.3", { "Send to this recipient in another message", 41 } };
+	struct backend *backend = route_choose(t->session, &current(t)->mailbox);
+	if (backend == NULL) {
+		refuse_recipient(t, &none);
+		return false;
+	}
+	if (t->delivery == NULL) {
+		t->delivery = delivery_create(backend, &t->scan->client, &t->scan->envelope, &t->session->home);
+		return true;
+	}
+	/* One reply can't say that some have it and some not: with another
+	 * backend, or with LMTP, each recipient comes in a message of its own. */
+	bool apart = delivery_backend(t->delivery) != backend ||
+		     (backend_config(backend)->protocol == BACKEND_LMTP && t->accepted > 0);
+	if (apart)
+		refuse_recipient(t, &other);
+	return !apart;
+}
+
+static void recipient_judged(void *arg)
+{
+	struct transaction *t = arg;
+	struct verdict_input in = verdict_input(t);
+	struct verdict verdict;
+	bool role = relay_is_role_address(t->scan->snapshot->config->relay, &current(t)->mailbox);
+	t->filters_running = false;
+	verdict_at_rcpt(&in, t->scan->recipient, role, &verdict);
+	if (verdict.refusal.code != 0)
+		refuse_recipient(t, &verdict.refusal);
+	else if (choose_backend(t))
+		delivery_rcpt(t->delivery, t->scan->recipient, on_recipient, t);
+}
+
+static void start_recipient(struct transaction *t)
+{
+	t->wants_recipient = false;
+	pipeline_enter(t->scan, PHASE_RCPT);
+	t->filters_running = true;
+	if (driver_run(t->session->worker->driver, t->scan, PHASE_RCPT, deadline(t), recipient_judged, t))
+		recipient_judged(t);
+}
+
+static void add_recipient(struct transaction *t, const struct recipient *r)
+{
+	struct envelope *e = &t->scan->envelope;
+	if (e->recipient_count == e->recipient_cap) {
+		size_t cap = e->recipient_cap ? e->recipient_cap * 2 : 4;
+		struct recipient *list = arena_array(t->arena, struct recipient, cap);
+		if (e->recipient_count > 0)
+			memcpy(list, e->recipients, e->recipient_count * sizeof(*list));
+		e->recipients = list;
+		e->recipient_cap = cap;
+	}
+	struct recipient *to = &e->recipients[e->recipient_count++];
+	copy_mailbox(&to->mailbox, &r->mailbox, t->arena);
+	to->params = arena_copy(t->arena, r->params);
+	to->accepted = false;
+}
+
+void transaction_recipient(struct session *s, const struct recipient *recipient)
+{
+	struct transaction *t = s->transaction;
+	add_recipient(t, recipient);
+	t->scan->recipient = t->scan->envelope.recipient_count - 1;
+	t->t_rcpt = now_ms(t);
+	session_wait(s);
+	if (t->filters_running)
+		t->wants_recipient = true;
+	else
+		start_recipient(t);
+}
+
+/* ---- DATA */
+
+void transaction_data(struct session *s)
+{
+	struct transaction *t = s->transaction;
+	const struct config_limits *limits = session_limits(s);
+	const struct smtp_data_limits data_limits = {
+		.bare_lf = (enum bare_lf)limits->bare_lf, .line = limits->text_line, .size = limits->message_size,
+	};
+	t->content = content_create(s->worker->spool, limits->memory_per_message);
+	arena_on_reset(t->arena, drop_content, t->content);
+	smtp_data_init(&t->data, SMTP_DATA_DOT, &data_limits);
+	t->t_data = now_ms(t);
+	session_reply(s, 354, NULL, SLICE("End data with <CR><LF>.<CR><LF>"));
+	session_read_data(s);
+}
+
+static void headers_judged(void *arg)
+{
+	struct transaction *t = arg;
+	struct slice all;
+	t->filters_running = false;
+	t->headers_done = true;
+	if (content_size(t->content) > t->body_fed && content_map(t->content, &all)) {
+		pipeline_body(t->scan, slice_from(all, t->body_fed));
+		t->body_fed = all.len;
+	}
+	if (t->t_end != 0)
+		start_end(t);
+}
+
+/* Offset behind the blank line that ends the header section, or 0. seen:
+ * octets searched before. */
+static size_t find_header_end(struct slice all, size_t seen)
+{
+	if (slice_starts(all, SLICE("\r\n")))
+		return 2;
+	size_t from = seen > 3 ? seen - 3 : 0;
+	size_t at = slice_find(slice_from(all, from), SLICE("\r\n\r\n"));
+	return at == SLICE_NPOS ? 0 : from + at + 4;
+}
+
+static void headers_complete(struct transaction *t, struct slice all)
+{
+	/* A copy: the content's memory moves as it grows. */
+	struct slice section = arena_copy(t->arena, slice_head(all, t->header_len));
+	message_parse(&t->scan->message, t->arena, section, (size_t)session_limits(t->session)->headers);
+	t->body_fed = t->header_len;
+	pipeline_enter(t->scan, PHASE_HEADERS);
+	t->filters_running = true;
+	if (driver_run(t->session->worker->driver, t->scan, PHASE_HEADERS, deadline(t), headers_judged, t))
+		headers_judged(t);
+}
+
+static void take_chunk(struct transaction *t)
+{
+	size_t before = (size_t)content_size(t->content);
+	struct slice chunk = buf_slice(&t->chunk), all;
+	if (chunk.len == 0 || t->storage_failed)
+		return;
+	if (!content_append(t->content, chunk)) {
+		t->storage_failed = true;
+		return;
+	}
+	if (t->header_len == 0 && content_map(t->content, &all)) {
+		t->header_len = find_header_end(all, before);
+		if (t->header_len > 0)
+			headers_complete(t, all);
+	} else if (t->headers_done && t->body_fed == before) {
+		feed_body(t, chunk);
+	}
+}
+
+static void feed_body(struct transaction *t, struct slice chunk)
+{
+	pipeline_body(t->scan, chunk);
+	t->body_fed += chunk.len;
+}
+
+/* ---- the end */
+
+static void count_verdict(struct transaction *t)
+{
+	static const enum counter counters[ACTIONS] = {
+		[ACTION_TAG] = STAT_TAGGED,       [ACTION_GREYLIST] = STAT_DEFERRED,
+		[ACTION_DEFER] = STAT_DEFERRED,   [ACTION_QUARANTINE] = STAT_QUARANTINED,
+		[ACTION_REJECT] = STAT_REJECTED,
+	};
+	struct worker *w = t->session->worker;
+	stats_add(w->stats, w->row, STAT_MESSAGES, 1);
+	if (counters[t->verdict.action] != STAT_SESSIONS)
+		stats_add(w->stats, w->row, counters[t->verdict.action], 1);
+}
+
+static void on_delivered(void *arg, const struct outcome *o)
+{
+	struct transaction *t = arg;
+	struct worker *w = t->session->worker;
+	if (o->positive)
+		stats_add(w->stats, w->row, STAT_ACCEPTED, 1);
+	const char *how = o->positive ? action_name(t->verdict.action) : o->code >= 500 ? "backend-reject" : "backend-defer";
+	finish(t, how, o->code, o->enhanced, o->text);
+}
+
+static bool still_there(void *arg)
+{
+	struct transaction *t = arg;
+	return session_still_there(t->session);
+}
+
+static void judged(void *arg)
+{
+	struct transaction *t = arg;
+	struct verdict_input in = verdict_input(t);
+	t->filters_running = false;
+	t->t_filtered = now_ms(t);
+	verdict_at_end(&in, &t->verdict);
+	count_verdict(t);
+	if (t->verdict.refusal.code != 0) {
+		const struct refusal *r = &t->verdict.refusal;
+		finish(t, action_name(t->verdict.action), r->code, r->enhanced, r->text);
+		return;
+	}
+	trace_header_section(&t->added, t->scan, &t->verdict, t->id);
+	delivery_content(t->delivery, buf_slice(&t->added), slice_from(t->scan->message.raw, t->scan->message.head.len),
+			 still_there, on_delivered, t);
+}
+
+static void start_end(struct transaction *t)
+{
+	t->filters_running = true;
+	if (t->header_len == 0)
+		pipeline_enter(t->scan, PHASE_HEADERS);
+	pipeline_enter(t->scan, PHASE_END);
+	if (driver_run(t->session->worker->driver, t->scan, PHASE_END, deadline(t), judged, t))
+		judged(t);
+}
+
+/* What is wrong with the message as such; NULL: nothing. */
+static const struct refusal *unacceptable(struct transaction *t, struct slice *all_r)
+{
+	static const struct refusal storage = { 452, "4.3.1", { "Out of storage, please try again later", 38 } };
+	static const struct refusal loop = { 554, "5.4.6", { "Too many hops: a mail loop", 26 } };
+	const struct refusal *bad = smtp_data_refusal(&t->data);
+	if (bad != NULL)
+		return bad;
+	if (t->storage_failed || !content_map(t->content, all_r))
+		return &storage;
+	struct message *m = &t->scan->message;
+	message_parse(m, t->arena, *all_r, (size_t)session_limits(t->session)->headers);
+	m->size = all_r->len;
+	m->had_bare_lf = t->data.flags & SMTP_DATA_BARE_LF;
+	m->had_long_line = t->data.flags & SMTP_DATA_LONG_LINE;
+	m->had_8bit_header = t->data.flags & SMTP_DATA_8BIT_HEADER;
+	return trace_hops(m) > (size_t)session_limits(t->session)->received_headers ? &loop : NULL;
+}
+
+static void end_of_data(struct transaction *t)
+{
+	struct session *s = t->session;
+	struct slice all;
+	t->t_end = now_ms(t);
+	session_wait(s);
+	stats_add(s->worker->stats, s->worker->row, STAT_BYTES_IN, (int64_t)t->data.size);
+	const struct refusal *bad = unacceptable(t, &all);
+	if (bad != NULL)
+		finish(t, bad->code >= 500 ? "reject" : "defer", bad->code, bad->enhanced, bad->text);
+	else if (!t->filters_running) /* else headers_judged goes on here */
+		start_end(t);
+}
+
+size_t transaction_feed(struct session *s, struct slice in)
+{
+	struct transaction *t = s->transaction;
+	bool end = false;
+	buf_clear(&t->chunk);
+	size_t used = smtp_data_feed(&t->data, in, &t->chunk, &end);
+	take_chunk(t);
+	if (end)
+		end_of_data(t);
+	return used;
+}
