@@ -207,7 +207,7 @@ static const struct setting_value BARE_LFS[] = {
 };
 
 static const struct setting LIMITS[] = {
-	{ "message-size", SETTING_SIZE, AT(limits, message_size), .fallback = "50mb", .min = 64 * KIB, .max = 4 * GIB,
+	{ "message-size", SETTING_SIZE, AT(limits, message_size), .fallback = "50mb", .min = KIB, .max = 4 * GIB,
 	  .help = "Largest message" },
 	{ "recipients", SETTING_INT, AT(limits, recipients), .fallback = "100", .min = 1, .max = 100000,
 	  .help = "Recipients of a message. RFC 5321 asks for at least 100" },

@@ -5,7 +5,12 @@
  * argv[0] being its name, and returns the exit status (sysexits(3), or what
  * its manual says). Each knows --help.
  */
+int cli_run(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_spf(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_reload(int argc, char **argv);
+/* Executed by the master only (proxy/worker_fds.h). */
+int worker_main(int argc, char **argv);
 
 #endif

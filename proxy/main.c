@@ -13,8 +13,12 @@ struct command {
 };
 
 static const struct command COMMANDS[] = {
+	{ "run", cli_run, "run the gateway in the foreground" },
 	{ "check", cli_check, "read the configuration and the rules, say what is wrong with them" },
 	{ "spf", cli_spf, "what SPF says of a client, a HELO name and a sender" },
+	{ "status", cli_status, "counters of a running gateway" },
+	{ "reload", cli_reload, "have a running gateway read its configuration again" },
+	{ "worker", worker_main, NULL }, /* executed by the master only */
 };
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(*COMMANDS))
 
@@ -24,7 +28,8 @@ static void print_usage(FILE *out)
 	      "       gatehouse COMMAND --help\n"
 	      "       gatehouse --version\n\n", out);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  %-12s %s\n", COMMANDS[i].name, COMMANDS[i].help);
+		if (COMMANDS[i].help != NULL)
+			fprintf(out, "  %-12s %s\n", COMMANDS[i].name, COMMANDS[i].help);
 }
 
 static const struct command *find(const char *name)

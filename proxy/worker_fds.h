@@ -7,6 +7,7 @@
  * Control (SOCK_SEQPACKET, one octet a message):
  *   worker → master  'R' ready: accepts connections
  *   master → worker  'D' drain: accept no more, end when the last session has
+ *   master → worker  'S' stop: as drain, and say 421 to sessions between mails
  * The channel's end means the other is gone: a worker drains then.
  */
 enum {
@@ -19,5 +20,6 @@ enum {
 
 #define CONTROL_READY 'R'
 #define CONTROL_DRAIN 'D'
+#define CONTROL_STOP 'S'
 
 #endif

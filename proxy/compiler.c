@@ -1,0 +1,64 @@
+#include "proxy/compiler.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "filters/registry.h"
+#include "policy/config.h"
+
+static void report(const struct config_errors *errors)
+{
+	for (size_t i = 0; i < errors->count; i++) {
+		const struct config_error *e = &errors->list[i];
+		if (e->line > 0)
+			fprintf(stderr, "%.*s:%u: %.*s\n", SLICE_ARG(e->file), e->line, SLICE_ARG(e->message));
+		else
+			fprintf(stderr, "%.*s: %.*s\n", SLICE_ARG(e->file), SLICE_ARG(e->message));
+	}
+}
+
+static int compile(const char *path, int out)
+{
+	struct arena *arena = arena_create();
+	struct config_errors errors = { .arena = arena };
+	struct config *config = config_read(arena, path, SLICE_EMPTY, filter_sections(), &errors);
+	report(&errors);
+	if (config == NULL)
+		return EX_CONFIG;
+	struct identity identity;
+	if (!identity_find(config->top->user, &identity)) {
+		fprintf(stderr, "%s: user = %.*s: there is no such user\n", path, SLICE_ARG(config->top->user));
+		return EX_CONFIG;
+	}
+	identity_assume(&identity);
+	struct slice text = settings_text(config->file);
+	return write(out, text.data, text.len) == (ssize_t)text.len ? 0 : EX_OSERR;
+}
+
+pid_t compiler_start(const char *path, int *out_r)
+{
+	int out = memfd_create("gatehouse-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (out < 0)
+		return -1;
+	pid_t pid = fork();
+	if (pid < 0)
+		close(out);
+	if (pid != 0) {
+		*out_r = out;
+		return pid;
+	}
+	limits_assume();
+	_exit(compile(path, out));
+}
+
+bool compiler_finish(int status, int out)
+{
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return false;
+	fcntl(out, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+	return true;
+}

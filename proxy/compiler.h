@@ -1,0 +1,19 @@
+#ifndef GATEHOUSE_PROXY_COMPILER_H
+#define GATEHOUSE_PROXY_COMPILER_H
+/*
+ * compiler: reads and checks the configuration in a short-lived process, and
+ * hands over its expanded text in a sealed memfd. The file names the user that
+ * everything else runs as, so it is read as whoever started us; what it leads
+ * to is read as that user.
+ */
+#include <sys/types.h>
+
+#include "proxy/spawn.h"
+
+/* Starts it; errors go to our stderr as file:line: message. *out_r: where the
+ * text will be. -1: errno. */
+pid_t compiler_start(const char *path, int *out_r);
+/* It ended with status 0: seals the text. False: it ended otherwise. */
+bool compiler_finish(int status, int out);
+
+#endif

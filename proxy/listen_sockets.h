@@ -1,0 +1,21 @@
+#ifndef GATEHOUSE_PROXY_LISTEN_SOCKETS_H
+#define GATEHOUSE_PROXY_LISTEN_SOCKETS_H
+/*
+ * listen_sockets: the sockets the master holds. One for each address, kept
+ * over reloads so that no connection is refused, taken from systemd's socket
+ * activation where one fits.
+ */
+#include "policy/config.h"
+
+struct listen_sockets;
+
+/* Adopts what systemd handed over (sd_listen_fds). */
+struct listen_sockets *listen_sockets_create(void);
+void listen_sockets_destroy(struct listen_sockets **set);
+/* The socket for that address: an open one or a new one, listening. -1: error
+ * says why. */
+int listen_sockets_get(struct listen_sockets *set, const struct endpoint *address, char error[200]);
+/* Closes those not asked for since the last call. */
+void listen_sockets_sweep(struct listen_sockets *set);
+
+#endif

@@ -1,0 +1,325 @@
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <event2/listener.h>
+#include <event2/util.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/zone.h"
+#include "filters/registry.h"
+#include "proxy/backend.h"
+#include "proxy/commands.h"
+#include "proxy/resolver_setup.h"
+#include "proxy/session.h"
+#include "proxy/spawn.h"
+#include "proxy/worker_fds.h"
+
+#define JOB_THREADS 2u
+#define STALL_US 20000 /* what holds the loop longer belongs to the job pool */
+#define BEAT_US 250000
+#define ACCEPT_PAUSE_MS 100
+
+struct gate { /* one listening socket */
+	struct worker *worker;
+	const struct config_listen *config;
+	struct evconnlistener *listener;
+	struct event *resume;
+};
+
+struct running {
+	struct worker w;
+	struct gate *gates;
+	size_t gate_count;
+	struct event *control, *drain_timer;
+	struct zone *zone;
+	struct event *beat;
+	int64_t beat_due_us;
+};
+
+/* ---- small things */
+
+int64_t worker_now_ms(const struct worker *w)
+{
+	(void)w;
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t worker_now_unix(const struct worker *w)
+{
+	struct timeval tv;
+	event_base_gettimeofday_cached(w->base, &tv);
+	return tv.tv_sec;
+}
+
+/* 60 bits: 42 of milliseconds, 6 of the worker, 12 of a count. */
+void worker_trace_id(struct worker *w, char out[TRACE_ID_LEN + 1])
+{
+	static const char digits[] = "0123456789bcdfghjkmnpqrstvwxyzBC"; /* no vowels: no words */
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	uint64_t ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	uint64_t id = (ms & ((UINT64_C(1) << 42) - 1)) << 18 | (uint64_t)(w->row & 63) << 12 | (w->id_counter++ & 4095);
+	for (int i = TRACE_ID_LEN; i-- > 0; id >>= 5)
+		out[i] = digits[id & 31];
+	out[TRACE_ID_LEN] = '\0';
+}
+
+void worker_session_gone(struct worker *w)
+{
+	if (w->draining && w->session_count == 0)
+		event_base_loopexit(w->base, NULL);
+}
+
+/* ---- accepting */
+
+static void accept_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct gate *g = arg;
+	if (g->listener != NULL)
+		evconnlistener_enable(g->listener);
+}
+
+/* Out of descriptors: wait a little instead of spinning on the ready socket. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+	struct gate *g = arg;
+	const struct timeval pause = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
+	log_error(&g->worker->log, "accept", "%s", strerror(errno));
+	evconnlistener_disable(listener);
+	event_add(g->resume, &pause);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
+{
+	struct gate *g = arg;
+	struct ip ip = { 0 };
+	uint16_t port = 0;
+	int one = 1;
+	(void)listener, (void)len;
+	ip_from_sockaddr(sa, &ip, &port);
+	if (sa->sa_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	session_accept(g->worker, g->config, fd, &ip, port);
+}
+
+static bool open_gates(struct running *r)
+{
+	const struct config *config = r->w.snapshot->config;
+	r->gate_count = config->listen_count;
+	r->gates = xcalloc(r->gate_count, sizeof(*r->gates));
+	for (size_t i = 0; i < r->gate_count; i++) {
+		struct gate *g = &r->gates[i];
+		int fd = WORKER_FD_FIRST + (int)i;
+		g->worker = &r->w;
+		g->config = &config->listens[i];
+		evutil_make_socket_nonblocking(fd);
+		evutil_make_socket_closeonexec(fd);
+		g->listener = evconnlistener_new(r->w.base, on_accept, g, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+		if (g->listener == NULL)
+			return false;
+		evconnlistener_set_error_cb(g->listener, on_accept_error);
+		g->resume = event_new(r->w.base, -1, 0, accept_again, g);
+	}
+	return true;
+}
+
+static void close_gates(struct running *r)
+{
+	for (size_t i = 0; i < r->gate_count; i++) {
+		if (r->gates[i].listener != NULL)
+			evconnlistener_free(r->gates[i].listener);
+		r->gates[i].listener = NULL;
+		if (r->gates[i].resume != NULL)
+			event_free(r->gates[i].resume);
+		r->gates[i].resume = NULL;
+	}
+}
+
+/* ---- draining */
+
+static void end_now(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct running *r = arg;
+	log_warn(&r->w.log, "drain", "time is over with %lld sessions", (long long)r->w.session_count);
+	event_base_loopexit(r->w.base, NULL);
+}
+
+static void drain(struct running *r, bool stop)
+{
+	if (!r->w.draining) {
+		int64_t ms = r->w.snapshot->config->top->drain_timeout;
+		const struct timeval limit = { .tv_sec = ms / 1000, .tv_usec = (int)(ms % 1000) * 1000 };
+		r->w.draining = true;
+		close_gates(r);
+		r->drain_timer = event_new(r->w.base, -1, 0, end_now, r);
+		event_add(r->drain_timer, &limit);
+	}
+	r->w.stopping |= stop;
+	struct session *next;
+	for (struct session *s = r->w.sessions; stop && s != NULL; s = next) {
+		next = s->next;
+		session_shut_down(s);
+	}
+	if (r->w.session_count == 0)
+		event_base_loopexit(r->w.base, NULL);
+}
+
+static void on_control(evutil_socket_t fd, short what, void *arg)
+{
+	struct running *r = arg;
+	char order;
+	(void)what;
+	ssize_t n = recv(fd, &order, 1, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) { /* the master has gone */
+		event_del(r->control);
+		drain(r, true);
+	} else if (order == CONTROL_DRAIN || order == CONTROL_STOP) {
+		drain(r, order == CONTROL_STOP);
+	}
+}
+
+/* ---- setting up */
+
+static struct snapshot *read_snapshot(uint64_t generation)
+{
+	char *text;
+	size_t len;
+	struct arena *arena = arena_create();
+	struct config_errors errors = { .arena = arena };
+	if (!read_all(WORKER_FD_CONFIG, &text, &len))
+		return NULL;
+	struct config *config = config_read(arena, "-", slice_make(text, len), filter_sections(), &errors);
+	free(text);
+	for (size_t i = 0; config == NULL && i < errors.count; i++)
+		fprintf(stderr, "worker: %.*s:%u: %.*s\n", SLICE_ARG(errors.list[i].file), errors.list[i].line,
+			SLICE_ARG(errors.list[i].message));
+	return config ? snapshot_create(config, NULL, generation) : NULL;
+}
+
+static bool make_parts(struct running *r)
+{
+	struct worker *w = &r->w;
+	const struct config *config = w->snapshot->config;
+	w->base = event_base_new();
+	w->jobs = w->base ? jobs_create(w->base, JOB_THREADS) : NULL;
+	if (w->jobs == NULL)
+		return false;
+	char why[RESOLVER_ERROR_MAX];
+	w->resolver = resolver_setup(w->base, config, &r->zone, why);
+	if (w->resolver == NULL) {
+		log_error(&w->log, "resolver", "%s", why);
+		return false;
+	}
+	const struct driver_parts parts = { .base = w->base, .resolver = w->resolver, .jobs = w->jobs };
+	w->driver = driver_create(&parts);
+	struct backend **list = xcalloc(config->backend_count, sizeof(*list));
+	for (size_t i = 0; i < config->backend_count; i++)
+		list[i] = backend_create(w, &config->backends[i]);
+	w->backends = list;
+	w->backend_count = config->backend_count;
+	w->spool = config->state->directory;
+	if (w->spool.len == 0 || access(w->spool.data, W_OK | X_OK) != 0)
+		w->spool = SLICE("/tmp");
+	return true;
+}
+
+static void tear_down(struct running *r)
+{
+	struct worker *w = &r->w;
+	while (w->sessions != NULL)
+		session_destroy(w->sessions);
+	close_gates(r);
+	for (size_t i = 0; i < w->backend_count; i++)
+		backend_destroy((struct backend **)&w->backends[i]);
+	free((void *)w->backends);
+	jobs_destroy(&w->jobs);
+	driver_destroy(&w->driver);
+	resolver_destroy(&w->resolver);
+	zone_destroy(&r->zone);
+	if (r->beat != NULL)
+		event_free(r->beat);
+	if (r->control != NULL)
+		event_free(r->control);
+	if (r->drain_timer != NULL)
+		event_free(r->drain_timer);
+	event_base_free(w->base);
+	free(r->gates);
+	buf_free(&w->line);
+	snapshot_release((struct snapshot **)&w->snapshot);
+}
+
+static int64_t clock_us(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* A timer that comes late says that something held the loop that long. */
+static void on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	struct running *r = arg;
+	int64_t now = clock_us(), late = now - r->beat_due_us;
+	if (late > STALL_US)
+		stats_add(r->w.stats, r->w.row, STAT_LOOP_STALLS, 1);
+	stats_max(r->w.stats, r->w.row, STAT_LOOP_WORST_US, late);
+	r->beat_due_us = now + BEAT_US;
+	const struct timeval tv = { .tv_usec = BEAT_US };
+	event_add(r->beat, &tv);
+}
+
+static void start_beat(struct running *r)
+{
+	const struct timeval tv = { .tv_usec = BEAT_US };
+	r->beat = event_new(r->w.base, -1, 0, on_beat, r);
+	r->beat_due_us = clock_us() + BEAT_US;
+	event_add(r->beat, &tv);
+}
+
+int worker_main(int argc, char **argv)
+{
+	struct running r = { 0 };
+	if (argc < 3) {
+		fputs("gatehouse worker is started by gatehouse run\n", stderr);
+		return EX_USAGE;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN); /* a terminal's, a service manager's: the master steers us by the channel */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	r.w.row = (unsigned)atoi(argv[1]);
+	r.w.stats = stats_attach(WORKER_FD_STATS);
+	r.w.snapshot = read_snapshot((uint64_t)atoll(argv[2]));
+	if (r.w.snapshot == NULL)
+		return EX_CONFIG;
+	const struct config_log *log = r.w.snapshot->config->log;
+	log_open((enum log_target)log->target, (enum log_format)log->format, (enum log_level)log->level, "smtp");
+	if (!make_parts(&r) || !open_gates(&r))
+		return EX_OSERR;
+	r.control = event_new(r.w.base, WORKER_FD_CONTROL, EV_READ | EV_PERSIST, on_control, &r);
+	event_add(r.control, NULL);
+	for (size_t i = 0; i < r.w.backend_count; i++)
+		backend_probe(r.w.backends[i]);
+	start_beat(&r);
+	const char ready = CONTROL_READY;
+	send(WORKER_FD_CONTROL, &ready, 1, MSG_NOSIGNAL);
+	event_base_dispatch(r.w.base);
+	tear_down(&r);
+	return 0;
+}

@@ -1,0 +1,52 @@
+#ifndef GATEHOUSE_PROXY_WORKER_H
+#define GATEHOUSE_PROXY_WORKER_H
+/*
+ * worker: one process with one event loop: listeners, sessions, backends. It
+ * is executed by the master (worker_fds.h) with a checked configuration.
+ */
+#include <event2/event.h>
+
+#include "base/buf.h"
+#include "base/jobs.h"
+#include "base/log.h"
+#include "policy/snapshot.h"
+#include "proxy/driver_loop.h"
+#include "proxy/stats.h"
+
+struct session;
+struct backend;
+struct tls_set;
+
+struct worker {
+	struct event_base *base;
+	const struct snapshot *snapshot;
+	struct driver *driver;
+	struct jobs *jobs;
+	struct resolver *resolver;
+	struct store *store;
+	struct stats *stats;
+	struct tls_set *tls;           /* proxy/tls.h; NULL: no TLS */
+	unsigned row;                  /* in stats */
+	struct backend *const *backends; /* as config->backends */
+	size_t backend_count;
+	struct session *sessions;      /* all of them, newest first */
+	int64_t session_count;
+	bool draining;                 /* accepts no more; ends with its last session */
+	bool stopping;                 /* sessions get 421 between two mails */
+	uint32_t id_counter;
+	struct log_context log;
+	struct slice spool;            /* folder for big content */
+	struct buf line;               /* session.c: the command line being obeyed */
+};
+
+/* A new id for a session or transaction: 12 characters, unique over workers
+ * and restarts. The prefix says nothing about the mail. */
+#define TRACE_ID_LEN 12
+void worker_trace_id(struct worker *worker, char out[TRACE_ID_LEN + 1]);
+/* A session has ended: a draining worker ends with its last. */
+void worker_session_gone(struct worker *worker);
+/* Monotonic milliseconds, a few behind at most; unix seconds. */
+int64_t worker_now_ms(const struct worker *worker);
+int64_t worker_now_unix(const struct worker *worker);
+
+#endif
