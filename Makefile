@@ -90,3 +90,6 @@ clean:
 	rm -rf build
 
 -include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)
+
+print-flags:
+	@echo $(CPPFLAGS) $(PKG_CFLAGS) -std=c11
