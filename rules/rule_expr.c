@@ -1,0 +1,395 @@
+#include "rules/rule_expr.h"
+
+#include <stdlib.h>
+
+enum op {
+	OP_NUMBER, OP_RULE, OP_NOT, OP_NEGATE, OP_MULTIPLY, OP_DIVIDE, OP_MODULO, OP_ADD, OP_SUBTRACT,
+	OP_LT, OP_LE, OP_GT, OP_GE, OP_EQ, OP_NE, OP_XOR, OP_AND, OP_OR, OP_QUESTION, OP_COLON, OP_OPEN,
+};
+
+struct instruction {
+	enum op op;
+	uint32_t rule;
+	double number;
+};
+
+struct rule_expr {
+	struct instruction *code;
+	size_t count;
+};
+
+struct operator {
+	const char *text;
+	enum op op;
+	int precedence;
+};
+
+/* Longer ones before their prefixes. Precedence as perlop(1) has it. */
+static const struct operator binary_operators[] = {
+	{ "<=", OP_LE, 9 }, { ">=", OP_GE, 9 }, { "==", OP_EQ, 8 }, { "!=", OP_NE, 8 },
+	{ "&&", OP_AND, 4 }, { "||", OP_OR, 3 }, { "<", OP_LT, 9 }, { ">", OP_GT, 9 },
+	{ "*", OP_MULTIPLY, 12 }, { "/", OP_DIVIDE, 12 }, { "%", OP_MODULO, 12 }, { "+", OP_ADD, 11 },
+	{ "-", OP_SUBTRACT, 11 }, { "^", OP_XOR, 6 }, { "?", OP_QUESTION, 2 }, { ":", OP_COLON, 2 },
+};
+#define UNARY_PRECEDENCE 14
+
+struct pending {
+	enum op op;
+	int precedence;
+};
+
+struct expr_builder {
+	struct arena *arena;
+	struct slice rest;
+	struct instruction *code;
+	size_t count, cap;
+	struct pending stack[EXPR_DEPTH_MAX]; /* operators that wait for their right side */
+	size_t depth;
+	size_t values, most_values;           /* on the evaluation stack */
+	const char *error;
+};
+
+static void emit(struct expr_builder *b, struct instruction in)
+{
+	if (b->count >= EXPR_OPS_MAX) {
+		b->error = "expression too long";
+		return;
+	}
+	if (b->count == b->cap) {
+		size_t cap = b->cap ? b->cap * 2 : 16;
+		struct instruction *code = arena_array(b->arena, struct instruction, cap);
+		if (b->count > 0)
+			memcpy(code, b->code, b->count * sizeof(*code));
+		b->code = code;
+		b->cap = cap;
+	}
+	b->code[b->count++] = in;
+}
+
+static void emit_value(struct expr_builder *b, struct instruction in)
+{
+	emit(b, in);
+	if (++b->values > b->most_values)
+		b->most_values = b->values;
+	if (b->values > EXPR_DEPTH_MAX)
+		b->error = "expression nested too deeply";
+}
+
+void expr_push_number(struct expr_builder *b, double value)
+{
+	emit_value(b, (struct instruction){ .op = OP_NUMBER, .number = value });
+}
+
+void expr_push_rule(struct expr_builder *b, uint32_t rule)
+{
+	emit_value(b, (struct instruction){ .op = OP_RULE, .rule = rule });
+}
+
+void expr_push_sum(struct expr_builder *b, const uint32_t *rules, size_t count)
+{
+	expr_push_number(b, 0);
+	for (size_t i = 0; i < count; i++) {
+		expr_push_rule(b, rules[i]);
+		emit(b, (struct instruction){ .op = OP_ADD });
+		b->values--;
+	}
+}
+
+/* How many values an operator takes; it leaves one. */
+static size_t arity(enum op op)
+{
+	if (op == OP_NOT || op == OP_NEGATE)
+		return 1;
+	return op == OP_COLON ? 3 : 2;
+}
+
+static void apply(struct expr_builder *b, enum op op)
+{
+	if (op == OP_OPEN) {
+		b->error = "missing )";
+		return;
+	}
+	if (op == OP_QUESTION) {
+		b->error = "? without :";
+		return;
+	}
+	if (b->values < arity(op)) {
+		b->error = "operand missing";
+		return;
+	}
+	emit(b, (struct instruction){ .op = op });
+	b->values -= arity(op) - 1;
+}
+
+static void push_operator(struct expr_builder *b, enum op op, int precedence)
+{
+	if (b->depth == EXPR_DEPTH_MAX) {
+		b->error = "expression nested too deeply";
+		return;
+	}
+	b->stack[b->depth++] = (struct pending){ op, precedence };
+}
+
+static void skip_space(struct expr_builder *b)
+{
+	b->rest = slice_trim_left(b->rest);
+}
+
+static bool is_name_char(char c)
+{
+	return ascii_is_alnum(c) || c == '_';
+}
+
+/* Letters, digits, "_", and "::" between them. */
+static struct slice take_name(struct expr_builder *b)
+{
+	size_t n = 0;
+	while (n < b->rest.len) {
+		if (is_name_char(b->rest.data[n]))
+			n++;
+		else if (b->rest.data[n] == ':' && n + 1 < b->rest.len && b->rest.data[n + 1] == ':')
+			n += 2;
+		else
+			break;
+	}
+	struct slice name = slice_head(b->rest, n);
+	b->rest = slice_from(b->rest, n);
+	return name;
+}
+
+static void read_number(struct expr_builder *b)
+{
+	char digits[32];
+	size_t n = 0;
+	while (n < b->rest.len && n < sizeof(digits) - 1 &&
+	       (ascii_is_digit(b->rest.data[n]) || b->rest.data[n] == '.')) {
+		digits[n] = b->rest.data[n];
+		n++;
+	}
+	digits[n] = '\0';
+	char *end;
+	double value = strtod(digits, &end);
+	if (n == 0 || *end != '\0' || (n < b->rest.len && is_name_char(b->rest.data[n])))
+		b->error = "malformed number";
+	b->rest = slice_from(b->rest, n);
+	expr_push_number(b, value);
+}
+
+static void read_name(struct expr_builder *b, expr_name_fn fn, void *context)
+{
+	struct slice name = take_name(b), argument = SLICE_EMPTY;
+	skip_space(b);
+	if (b->rest.len > 0 && b->rest.data[0] == '(') {
+		size_t end = slice_chr(b->rest, ')');
+		if (end == SLICE_NPOS) {
+			b->error = "missing )";
+			return;
+		}
+		argument = slice_trim(slice_sub(b->rest, 1, end - 1));
+		b->rest = slice_from(b->rest, end + 1);
+	}
+	size_t before = b->values;
+	if (!fn(context, b, name, argument, &b->error) && b->error == NULL)
+		b->error = "unknown name";
+	else if (b->error == NULL && b->values != before + 1)
+		b->error = "name without a value";
+}
+
+/* Where a value is expected. Returns true once one was read. */
+static bool read_operand(struct expr_builder *b, expr_name_fn fn, void *context)
+{
+	char c = b->rest.data[0];
+	if (c == '!' || c == '-' || c == '+') {
+		b->rest = slice_from(b->rest, 1);
+		if (c != '+')
+			push_operator(b, c == '!' ? OP_NOT : OP_NEGATE, UNARY_PRECEDENCE);
+		return false;
+	}
+	if (c == '(') {
+		b->rest = slice_from(b->rest, 1);
+		push_operator(b, OP_OPEN, 0);
+		return false;
+	}
+	if (ascii_is_digit(c) || c == '.')
+		read_number(b);
+	else if (is_name_char(c))
+		read_name(b, fn, context);
+	else
+		b->error = "operand expected";
+	return true;
+}
+
+static void close_parenthesis(struct expr_builder *b)
+{
+	b->rest = slice_from(b->rest, 1);
+	while (b->error == NULL && b->depth > 0 && b->stack[b->depth - 1].op != OP_OPEN)
+		apply(b, b->stack[--b->depth].op);
+	if (b->depth == 0)
+		b->error = "unexpected )";
+	else
+		b->depth--;
+}
+
+/* ?: binds to the right, all else to the left; ":" meets its "?". */
+static void reduce_for(struct expr_builder *b, const struct operator *op)
+{
+	bool right = op->op == OP_QUESTION || op->op == OP_COLON;
+	while (b->error == NULL && b->depth > 0) {
+		struct pending top = b->stack[b->depth - 1];
+		if (top.op == OP_OPEN || (top.op == OP_QUESTION && op->op == OP_COLON))
+			break;
+		if (op->op == OP_COLON ? top.precedence < op->precedence :
+				right ? top.precedence <= op->precedence : top.precedence < op->precedence)
+			break;
+		b->depth--;
+		apply(b, top.op);
+	}
+}
+
+static void read_operator(struct expr_builder *b)
+{
+	const size_t n = sizeof(binary_operators) / sizeof(*binary_operators);
+	for (size_t i = 0; i < n; i++) {
+		const struct operator *op = &binary_operators[i];
+		struct slice text = slice_str(op->text);
+		if (!slice_starts(b->rest, text))
+			continue;
+		b->rest = slice_from(b->rest, text.len);
+		reduce_for(b, op);
+		if (op->op == OP_COLON) {
+			if (b->depth == 0 || b->stack[b->depth - 1].op != OP_QUESTION) {
+				b->error = ": without ?";
+				return;
+			}
+			b->stack[b->depth - 1] = (struct pending){ OP_COLON, op->precedence };
+		} else {
+			push_operator(b, op->op, op->precedence);
+		}
+		return;
+	}
+	b->error = "operator expected";
+}
+
+static void read_all(struct expr_builder *b, expr_name_fn fn, void *context)
+{
+	bool have = false;
+	for (skip_space(b); b->error == NULL && b->rest.len > 0; skip_space(b)) {
+		if (!have) {
+			have = read_operand(b, fn, context);
+		} else if (b->rest.data[0] == ')') {
+			close_parenthesis(b);
+		} else {
+			read_operator(b);
+			have = false;
+		}
+	}
+	if (b->error == NULL && !have)
+		b->error = "operand missing";
+	while (b->error == NULL && b->depth > 0)
+		apply(b, b->stack[--b->depth].op);
+	if (b->error == NULL && b->values != 1)
+		b->error = "malformed expression";
+}
+
+struct rule_expr *rule_expr_parse(struct arena *arena, struct slice text, expr_name_fn name, void *context,
+				  const char **error_r)
+{
+	struct expr_builder *b = xcalloc(1, sizeof(*b));
+	b->arena = arena;
+	b->rest = text;
+	read_all(b, name, context);
+	struct rule_expr *expr = NULL;
+	*error_r = b->error;
+	if (b->error == NULL) {
+		expr = arena_new(arena, struct rule_expr);
+		expr->code = b->code;
+		expr->count = b->count;
+	}
+	free(b);
+	return expr;
+}
+
+static double both(enum op op, double a, double b)
+{
+	if (op == OP_AND) {
+		if (expr_known(a))
+			return a != 0 ? b : a;
+		return b == 0 ? 0 : EXPR_UNKNOWN;
+	}
+	if (op == OP_OR) {
+		if (expr_known(a))
+			return a != 0 ? a : b;
+		return expr_known(b) && b != 0 ? b : EXPR_UNKNOWN;
+	}
+	if (op == OP_MULTIPLY && (a == 0 || b == 0))
+		return 0;
+	if (!expr_known(a) || !expr_known(b))
+		return EXPR_UNKNOWN;
+	switch (op) {
+	case OP_MULTIPLY: return a * b;
+	case OP_DIVIDE: return b == 0 ? 0 : a / b;
+	case OP_MODULO: return (int64_t)b == 0 ? 0 : (double)((int64_t)a % (int64_t)b);
+	case OP_ADD: return a + b;
+	case OP_SUBTRACT: return a - b;
+	case OP_LT: return a < b;
+	case OP_LE: return a <= b;
+	case OP_GT: return a > b;
+	case OP_GE: return a >= b;
+	case OP_EQ: return a == b;
+	case OP_NE: return a != b;
+	case OP_XOR: return (double)((int64_t)a ^ (int64_t)b);
+	default: return 0;
+	}
+}
+
+/* Out of range for the integer operators, or not a number by overflow. */
+static double tame(double v)
+{
+	return v > 1e15 ? 1e15 : v < -1e15 ? -1e15 : v;
+}
+
+static double choose(double condition, double yes, double no)
+{
+	if (expr_known(condition))
+		return condition != 0 ? yes : no;
+	return yes == no ? yes : EXPR_UNKNOWN;
+}
+
+double rule_expr_eval(const struct rule_expr *expr, double (*value)(void *, uint32_t), void *context)
+{
+	double stack[EXPR_DEPTH_MAX + 1];
+	size_t n = 0;
+	for (size_t i = 0; i < expr->count; i++) {
+		const struct instruction *in = &expr->code[i];
+		switch (in->op) {
+		case OP_NUMBER:
+			stack[n++] = in->number;
+			break;
+		case OP_RULE:
+			stack[n++] = value(context, in->rule);
+			break;
+		case OP_NOT:
+			if (expr_known(stack[n - 1]))
+				stack[n - 1] = stack[n - 1] == 0;
+			break;
+		case OP_NEGATE:
+			stack[n - 1] = -stack[n - 1];
+			break;
+		case OP_COLON:
+			n -= 2;
+			stack[n - 1] = choose(stack[n - 1], stack[n], stack[n + 1]);
+			break;
+		default:
+			n--;
+			stack[n - 1] = tame(both(in->op, stack[n - 1], stack[n]));
+		}
+	}
+	return stack[0];
+}
+
+void rule_expr_rules(const struct rule_expr *expr, void (*fn)(void *, uint32_t), void *context)
+{
+	for (size_t i = 0; i < expr->count; i++)
+		if (expr->code[i].op == OP_RULE)
+			fn(context, expr->code[i].rule);
+}
