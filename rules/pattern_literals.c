@@ -1,0 +1,679 @@
+/*
+ * A recursive-descent reader of Perl's patterns that keeps, for each piece,
+ * either the exact set of strings it matches, or the best set of strings of
+ * which each match holds one.
+ */
+#include "rules/pattern_literals.h"
+
+#include <math.h>
+
+#define DEPTH_MAX 60u
+#define CLASS_MAX 6u           /* members of [abc] that are multiplied out */
+
+struct set {
+	struct slice list[LITERALS_MAX];
+	size_t count;
+};
+
+struct piece {
+	bool exact;            /* matches the strings of `strings` and no others */
+	struct set strings;
+	struct set required;   /* count 0: nothing known */
+	double quality;        /* of required */
+};
+
+struct reader {
+	struct arena *arena;
+	struct slice s;
+	size_t at;
+	bool x, xx;
+	unsigned depth;
+	bool failed;           /* something not understood: no literals at all */
+};
+
+static void read_alternatives(struct reader *r, struct piece *out);
+
+/* Bits of information in a character of mail text, roughly. */
+static double weight(unsigned char c)
+{
+	if (c == ' ' || c == 'e')
+		return 1.8;
+	if (strchr("taoinsrhld", c) != NULL && c != '\0')
+		return 3.0;
+	if (c == '\n' || c == '.' || c == '-' || c == '/' || c == '=')
+		return 3.0;
+	return c >= 'a' && c <= 'z' ? 4.5 : 5.0;
+}
+
+static double quality_of(const struct set *set)
+{
+	double worst = 1e9;
+	if (set->count == 0)
+		return -1;
+	for (size_t i = 0; i < set->count; i++) {
+		double sum = 0;
+		for (size_t k = 0; k < set->list[i].len && k < 12; k++)
+			sum += weight((unsigned char)set->list[i].data[k]);
+		if (sum < worst)
+			worst = sum;
+	}
+	return worst - log2((double)set->count);
+}
+
+static void consider(struct piece *p, const struct set *set, double quality)
+{
+	if (quality > p->quality && quality > 0) {
+		p->required = *set;
+		p->quality = quality;
+	}
+}
+
+static void set_to_empty_string(struct set *set)
+{
+	set->count = 1;
+	set->list[0] = SLICE("");
+}
+
+static void exact_empty(struct piece *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->exact = true;
+	set_to_empty_string(&p->strings);
+}
+
+static void anything(struct piece *p)
+{
+	memset(p, 0, sizeof(*p));
+}
+
+static void exact_char(struct reader *r, struct piece *p, unsigned char c)
+{
+	char lower = ascii_lower((char)c);
+	exact_empty(p);
+	p->strings.list[0] = arena_copy(r->arena, slice_make(&lower, 1));
+}
+
+static void set_add(struct set *set, struct slice s)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (slice_eq(set->list[i], s))
+			return;
+	set->list[set->count++] = s;
+}
+
+/* a followed by b; false: too many or too long. */
+static bool multiply(struct reader *r, struct set *a, const struct set *b)
+{
+	struct set product = { .count = 0 };
+	if (a->count * b->count > LITERALS_MAX)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		for (size_t k = 0; k < b->count; k++) {
+			struct slice left = a->list[i], right = b->list[k];
+			if (left.len + right.len > LITERAL_LENGTH_MAX)
+				return false;
+			char *joined = arena_alloc(r->arena, left.len + right.len + 1);
+			if (left.len > 0)
+				memcpy(joined, left.data, left.len);
+			if (right.len > 0)
+				memcpy(joined + left.len, right.data, right.len);
+			set_add(&product, slice_make(joined, left.len + right.len));
+		}
+	*a = product;
+	return true;
+}
+
+/* ---- sequence ---- */
+
+struct sequence {
+	struct piece whole;
+	struct set run;        /* exact strings since the last gap */
+	bool gap;
+};
+
+static void end_run(struct sequence *q)
+{
+	consider(&q->whole, &q->run, quality_of(&q->run));
+	set_to_empty_string(&q->run);
+}
+
+static void append(struct reader *r, struct sequence *q, const struct piece *item)
+{
+	if (item->exact) {
+		if (multiply(r, &q->run, &item->strings))
+			return;
+		end_run(q);
+		q->gap = true;
+		q->run = item->strings;
+		return;
+	}
+	end_run(q);
+	q->gap = true;
+	consider(&q->whole, &item->required, item->quality);
+}
+
+static void finish(struct sequence *q, struct piece *out)
+{
+	if (q->gap) {
+		end_run(q);
+		q->whole.exact = false;
+	} else {
+		q->whole.exact = true;
+		q->whole.strings = q->run;
+	}
+	*out = q->whole;
+}
+
+/* ---- atoms ---- */
+
+static bool more(const struct reader *r)
+{
+	return r->at < r->s.len && !r->failed;
+}
+
+static char peek(const struct reader *r)
+{
+	return r->s.data[r->at];
+}
+
+static bool looking_at(const struct reader *r, const char *text)
+{
+	return slice_starts(slice_from(r->s, r->at), slice_str(text));
+}
+
+/* \xHH, \x{HH…}, \0, \012, \cX and the letters for control characters.
+ * Returns false if the escape isn't one character. */
+static bool read_char_escape(struct reader *r, unsigned char *c_r)
+{
+	char c = peek(r);
+	unsigned value = 0;
+	static const char letters[] = "ntrfae", controls[] = "\n\t\r\f\a\033";
+	const char *known = c != '\0' ? strchr(letters, c) : NULL;
+	if (known != NULL) {
+		r->at++;
+		*c_r = (unsigned char)controls[known - letters];
+		return true;
+	}
+	if (c == 'x') {
+		size_t i = r->at + 1;
+		bool brace = i < r->s.len && r->s.data[i] == '{';
+		size_t first = i += brace;
+		while (i < r->s.len && ascii_hex(r->s.data[i]) >= 0 && i - first < (brace ? 8u : 2u))
+			value = value * 16 + (unsigned)ascii_hex(r->s.data[i++]);
+		if (value > 255 || (brace && (i >= r->s.len || r->s.data[i] != '}'))) {
+			r->failed = true;
+			return false;
+		}
+		r->at = i + brace;
+		*c_r = (unsigned char)value;
+		return true;
+	}
+	if (c == '0') {
+		size_t i = r->at;
+		while (i < r->s.len && i < r->at + 3 && r->s.data[i] >= '0' && r->s.data[i] <= '7')
+			value = value * 8 + (unsigned)(r->s.data[i++] - '0');
+		r->at = i;
+		*c_r = (unsigned char)value;
+		return true;
+	}
+	if (!ascii_is_alnum(c)) {
+		r->at++;
+		*c_r = (unsigned char)c;
+		return true;
+	}
+	return false;
+}
+
+static void read_quoted(struct reader *r, struct piece *out)
+{
+	struct slice rest = slice_from(r->s, r->at);
+	size_t end = slice_find(rest, SLICE("\\E"));
+	struct slice text = end == SLICE_NPOS ? rest : slice_head(rest, end);
+	r->at += end == SLICE_NPOS ? rest.len : end + 2;
+	exact_empty(out);
+	if (text.len > LITERAL_LENGTH_MAX)
+		text.len = LITERAL_LENGTH_MAX, out->exact = false;
+	out->strings.list[0] = arena_lower(r->arena, text);
+	if (!out->exact)
+		consider(out, &out->strings, quality_of(&out->strings));
+}
+
+static void read_backreference(struct reader *r, struct piece *out)
+{
+	while (more(r) && ascii_is_digit(peek(r)))
+		r->at++;
+	anything(out);
+}
+
+static void read_escape(struct reader *r, struct piece *out)
+{
+	unsigned char c;
+	r->at++;
+	if (!more(r)) {
+		r->failed = true;
+		return;
+	}
+	if (read_char_escape(r, &c)) {
+		exact_char(r, out, c);
+		return;
+	}
+	char letter = peek(r);
+	r->at++;
+	if (strchr("bBAzZGE", letter) != NULL)
+		exact_empty(out);
+	else if (letter == 'Q')
+		read_quoted(r, out);
+	else if (ascii_is_digit(letter))
+		read_backreference(r, out);
+	else if (strchr("dDwWsSvVhHNRX", letter) != NULL)
+		anything(out);
+	else
+		r->failed = true; /* \g{…}, \k<…>, \p{…}, \K, \c … */
+}
+
+/* A class as a set of its members' lower-case forms. */
+static void class_piece(struct reader *r, const bool *has, struct piece *out)
+{
+	size_t n = 0;
+	bool lower[256] = { false };
+	for (unsigned c = 0; c < 256; c++)
+		if (has[c])
+			lower[(unsigned char)ascii_lower((char)c)] = true;
+	for (unsigned c = 0; c < 256; c++)
+		n += lower[c];
+	if (n == 0 || n > CLASS_MAX) {
+		anything(out);
+		return;
+	}
+	memset(out, 0, sizeof(*out));
+	out->exact = true;
+	for (unsigned c = 0; c < 256; c++) {
+		char byte = (char)c;
+		if (lower[c])
+			out->strings.list[out->strings.count++] = arena_copy(r->arena, slice_make(&byte, 1));
+	}
+}
+
+/* One member; false: a whole kind of characters (\d, [:alpha:]). */
+static bool read_member(struct reader *r, unsigned char *c_r)
+{
+	if (looking_at(r, "[:")) {
+		size_t end = slice_find(slice_from(r->s, r->at), SLICE(":]"));
+		if (end != SLICE_NPOS) {
+			r->at += end + 2;
+			return false;
+		}
+	}
+	if (peek(r) != '\\') {
+		*c_r = (unsigned char)peek(r);
+		r->at++;
+		return true;
+	}
+	r->at++;
+	if (!more(r))
+		return false;
+	if (peek(r) == 'b') {
+		r->at++;
+		*c_r = '\b';
+		return true;
+	}
+	if (read_char_escape(r, c_r))
+		return true;
+	if (strchr("dDwWsSvVhH", peek(r)) == NULL)
+		r->failed = true;
+	r->at++;
+	return false;
+}
+
+static void read_class(struct reader *r, struct piece *out)
+{
+	bool has[256] = { false }, kind = false, first = true;
+	r->at++;
+	bool negated = more(r) && peek(r) == '^';
+	r->at += negated;
+	while (more(r) && (first || peek(r) != ']')) {
+		unsigned char low, high;
+		first = false;
+		if (!read_member(r, &low)) {
+			kind = true;
+			continue;
+		}
+		high = low;
+		if (looking_at(r, "-") && r->at + 1 < r->s.len && r->s.data[r->at + 1] != ']') {
+			r->at++;
+			if (!read_member(r, &high)) {
+				kind = true;
+				continue;
+			}
+		}
+		for (unsigned c = low; c <= high; c++)
+			has[c] = true;
+	}
+	if (!more(r)) {
+		r->failed = true;
+		return;
+	}
+	r->at++;
+	if (kind || negated || r->xx)
+		anything(out);
+	else
+		class_piece(r, has, out);
+}
+
+/* (?i) (?s-x) and (?i: ; true if a ":" follows and a group begins. */
+static bool read_inline_flags(struct reader *r)
+{
+	bool on = true;
+	while (more(r)) {
+		char c = peek(r);
+		r->at++;
+		if (c == ')')
+			return false;
+		if (c == ':')
+			return true;
+		if (c == '^')
+			r->x = r->xx = false;
+		else if (c == '-')
+			on = false;
+		else if (c == 'x')
+			r->x = on;
+		else if (strchr("imsnpaadlu", c) == NULL)
+			r->failed = true;
+	}
+	r->failed = true;
+	return false;
+}
+
+static void skip_comment_group(struct reader *r)
+{
+	while (more(r) && peek(r) != ')')
+		r->at++;
+	r->at++;
+}
+
+/* Behind "(?<" or "(?'" or "(?P<": the name of a group. */
+static void skip_name(struct reader *r)
+{
+	while (more(r) && (ascii_is_alnum(peek(r)) || peek(r) == '_'))
+		r->at++;
+	r->at++;
+}
+
+enum group { GROUP_PLAIN, GROUP_AHEAD, GROUP_NEGATIVE, GROUP_EMPTY };
+
+/* Reads what follows "(" up to the group's content. */
+static enum group read_group_start(struct reader *r)
+{
+	static const struct {
+		const char *text;
+		enum group kind;
+	} starts[] = {
+		{ "?:", GROUP_PLAIN }, { "?>", GROUP_PLAIN }, { "?=", GROUP_AHEAD }, { "?!", GROUP_NEGATIVE },
+		{ "?<=", GROUP_AHEAD }, { "?<!", GROUP_NEGATIVE },
+	};
+	if (!looking_at(r, "?")) {
+		if (looking_at(r, "*"))
+			r->failed = true; /* verbs */
+		return GROUP_PLAIN;
+	}
+	for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++)
+		if (looking_at(r, starts[i].text)) {
+			r->at += strlen(starts[i].text);
+			return starts[i].kind;
+		}
+	if (looking_at(r, "?#")) {
+		skip_comment_group(r);
+		return GROUP_EMPTY;
+	}
+	if (looking_at(r, "?<") || looking_at(r, "?'") || looking_at(r, "?P<")) {
+		r->at += looking_at(r, "?P<") ? 3 : 2;
+		skip_name(r);
+		return GROUP_PLAIN;
+	}
+	if (looking_at(r, "?|") || looking_at(r, "?(") || looking_at(r, "?P") || looking_at(r, "?&") ||
+	    looking_at(r, "?R") || (r->at + 1 < r->s.len && ascii_is_digit(r->s.data[r->at + 1]))) {
+		r->failed = true;
+		return GROUP_PLAIN;
+	}
+	r->at++;
+	return read_inline_flags(r) ? GROUP_PLAIN : GROUP_EMPTY;
+}
+
+static void read_group(struct reader *r, struct piece *out)
+{
+	bool x = r->x;
+	r->at++;
+	enum group kind = read_group_start(r);
+	if (kind == GROUP_EMPTY) {
+		/* Flags hold to the end of the group around: keep them. */
+		exact_empty(out);
+		return;
+	}
+	if (++r->depth > DEPTH_MAX)
+		r->failed = true;
+	read_alternatives(r, out);
+	r->depth--;
+	r->x = x;
+	if (r->failed || !more(r) || peek(r) != ')') {
+		r->failed = true;
+		return;
+	}
+	r->at++;
+	if (kind == GROUP_NEGATIVE) {
+		exact_empty(out);
+	} else if (kind == GROUP_AHEAD) {
+		struct piece inner = *out;
+		exact_empty(out);
+		/* It takes no room, but its strings must be there: kept as a gap
+		 * of its own only if they are good. */
+		if (inner.exact)
+			consider(&inner, &inner.strings, quality_of(&inner.strings));
+		if (inner.quality > 12) {
+			inner.exact = false;
+			*out = inner;
+		}
+	}
+}
+
+static void read_atom(struct reader *r, struct piece *out)
+{
+	char c = peek(r);
+	switch (c) {
+	case '(': read_group(r, out); return;
+	case '[': read_class(r, out); return;
+	case '\\': read_escape(r, out); return;
+	case '.': r->at++; anything(out); return;
+	case '^': case '$': r->at++; exact_empty(out); return;
+	default: r->at++; exact_char(r, out, (unsigned char)c);
+	}
+}
+
+/* ---- quantifiers ---- */
+
+static bool read_number(struct reader *r, unsigned *n_r)
+{
+	unsigned n = 0;
+	size_t start = r->at;
+	while (more(r) && ascii_is_digit(peek(r))) {
+		if (n < 100000)
+			n = n * 10 + (unsigned)(peek(r) - '0');
+		r->at++;
+	}
+	*n_r = n;
+	return r->at > start;
+}
+
+static bool read_braces(struct reader *r, unsigned *min_r, unsigned *max_r)
+{
+	size_t start = r->at++;
+	bool have = read_number(r, min_r);
+	*max_r = *min_r;
+	if (more(r) && peek(r) == ',') {
+		r->at++;
+		bool upper = read_number(r, max_r);
+		if (!upper)
+			*max_r = UINT32_MAX;
+		have = have || upper;
+	}
+	if (have && more(r) && peek(r) == '}') {
+		r->at++;
+		return true;
+	}
+	r->at = start;
+	return false;
+}
+
+/* False: none stands here. */
+static bool read_quantifier(struct reader *r, unsigned *min_r, unsigned *max_r)
+{
+	char c = more(r) ? peek(r) : '\0';
+	*min_r = c == '+';
+	*max_r = c == '?' ? 1 : UINT32_MAX;
+	if (c == '{') {
+		if (!read_braces(r, min_r, max_r))
+			return false;
+	} else if (c == '?' || c == '*' || c == '+') {
+		r->at++;
+	} else {
+		return false;
+	}
+	if (more(r) && (peek(r) == '?' || peek(r) == '+'))
+		r->at++;
+	return true;
+}
+
+static void repeat(struct reader *r, struct piece *p, unsigned min, unsigned max)
+{
+	if (min == 0 && max == 1 && p->exact && p->strings.count < LITERALS_MAX) {
+		set_add(&p->strings, SLICE(""));
+		return;
+	}
+	if (min == 0) {
+		anything(p);
+		return;
+	}
+	if (min == 1 && max == 1)
+		return;
+	if (!p->exact)
+		return; /* one of its strings stands in each repetition */
+	struct piece once = *p;
+	unsigned n = 1;
+	while (n < min && multiply(r, &p->strings, &once.strings))
+		n++;
+	p->exact = n == min && max == min;
+	if (!p->exact)
+		consider(p, &p->strings, quality_of(&p->strings));
+}
+
+/* ---- the whole ---- */
+
+static bool skip_x(struct reader *r)
+{
+	if (!r->x || !more(r))
+		return false;
+	if (ascii_is_space(peek(r))) {
+		r->at++;
+		return true;
+	}
+	if (peek(r) != '#')
+		return false;
+	while (more(r) && peek(r) != '\n')
+		r->at++;
+	return true;
+}
+
+static void read_sequence(struct reader *r, struct piece *out)
+{
+	struct sequence *q = arena_new(r->arena, struct sequence);
+	set_to_empty_string(&q->run);
+	while (more(r) && peek(r) != '|' && peek(r) != ')') {
+		struct piece item;
+		unsigned min, max;
+		if (skip_x(r))
+			continue;
+		exact_empty(&item);
+		read_atom(r, &item);
+		while (skip_x(r))
+			;
+		if (!r->failed && read_quantifier(r, &min, &max))
+			repeat(r, &item, min, max);
+		append(r, q, &item);
+	}
+	finish(q, out);
+}
+
+static void join(struct set *all, const struct set *more_strings, bool *fits)
+{
+	for (size_t i = 0; i < more_strings->count && *fits; i++) {
+		if (all->count == LITERALS_MAX)
+			*fits = false;
+		else
+			set_add(all, more_strings->list[i]);
+	}
+}
+
+static void read_alternatives(struct reader *r, struct piece *out)
+{
+	struct set exact = { .count = 0 }, required = { .count = 0 };
+	bool all_exact = true, all_required = true;
+	size_t n = 0;
+	for (;;) {
+		read_sequence(r, out);
+		n++;
+		if (!out->exact)
+			all_exact = false;
+		else
+			join(&exact, &out->strings, &all_exact);
+		const struct set *needs = out->exact ? &out->strings : &out->required;
+		if (needs->count == 0)
+			all_required = false;
+		else
+			join(&required, needs, &all_required);
+		if (!more(r) || peek(r) != '|')
+			break;
+		r->at++;
+	}
+	if (n == 1)
+		return;
+	memset(out, 0, sizeof(*out));
+	out->exact = all_exact;
+	if (all_exact)
+		out->strings = exact;
+	if (all_required)
+		consider(out, &required, quality_of(&required));
+}
+
+/* A string that holds another of the set adds nothing. */
+static void copy_minimal(const struct set *set, struct literals *out)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		bool needed = true;
+		for (size_t k = 0; k < set->count && needed; k++)
+			if (k != i && slice_find(set->list[i], set->list[k]) != SLICE_NPOS &&
+			    (set->list[k].len < set->list[i].len || k < i))
+				needed = false;
+		if (needed)
+			out->list[out->count++] = set->list[i];
+	}
+}
+
+bool pattern_literals(struct arena *arena, const struct pattern *pattern, struct literals *literals_r)
+{
+	struct reader r = {
+		.arena = arena, .s = pattern->source,
+		.x = (pattern->flags & (PATTERN_X | PATTERN_XX)) != 0, .xx = (pattern->flags & PATTERN_XX) != 0,
+	};
+	struct piece whole;
+	literals_r->count = 0;
+	literals_r->quality = 0;
+	read_alternatives(&r, &whole);
+	if (r.failed || r.at != r.s.len)
+		return false;
+	if (whole.exact)
+		consider(&whole, &whole.strings, quality_of(&whole.strings));
+	if (whole.required.count == 0)
+		return false;
+	copy_minimal(&whole.required, literals_r);
+	literals_r->quality = quality_of(&whole.required);
+	return literals_r->count > 0;
+}

@@ -1,0 +1,25 @@
+#ifndef GATEHOUSE_RULES_PATTERN_LITERALS_H
+#define GATEHOUSE_RULES_PATTERN_LITERALS_H
+/*
+ * pattern_literals: strings of which one at least stands in any text that a
+ * pattern matches. A text without any of them need not be tried.
+ *
+ * They are lower case; the text is to be searched without regard to (ASCII)
+ * case. What this reader of patterns doesn't understand it treats as "could
+ * be anything", so the answer is never too narrow.
+ */
+#include "rules/rule.h"
+
+#define LITERALS_MAX 48u
+#define LITERAL_LENGTH_MAX 24u
+
+struct literals {
+	struct slice list[LITERALS_MAX];
+	size_t count;             /* 0: none known */
+	double quality;           /* how rare they are: bits, roughly; below about 8 they wake too often */
+};
+
+/* The best set there is. false: none. The bytes live in the arena. */
+bool pattern_literals(struct arena *arena, const struct pattern *pattern, struct literals *literals_r);
+
+#endif

@@ -1,0 +1,112 @@
+#ifndef GATEHOUSE_RULES_RULE_ENGINE_H
+#define GATEHOUSE_RULES_RULE_ENGINE_H
+/*
+ * rule_engine: all patterns of a rule set against the texts of a mail.
+ *
+ * PCRE2 decides. Before it, one pass over each channel's text looks for the
+ * strings that patterns need (pattern_literals) and wakes only those rules,
+ * only for the pieces of text where one was found. Rules without such strings
+ * are tried on every piece, or go through a second pass of vectorscan once
+ * that has been compiled and found faster (rule_engine_improve).
+ *
+ * Immutable but for that image and the counters; for many threads.
+ */
+#include "rules/regex.h"
+#include "rules/rule.h"
+
+enum channel {
+	CHANNEL_HEADER,
+	CHANNEL_BODY,
+	CHANNEL_RAWBODY,
+	CHANNEL_FULL,
+	CHANNEL_URI,
+	CHANNEL_MIMEHEADER,
+	CHANNEL_SKELETON,
+	CHANNELS
+};
+const char *channel_name(enum channel channel);
+
+/* A piece of text of a channel. */
+struct segment {
+	struct slice text;
+	uint32_t tag;             /* HEADER, MIMEHEADER: index of its selector; else 0 */
+};
+
+struct rule_engine;
+
+struct engine_options {
+	const char *cache_dir;    /* compiled images; NULL: none are kept */
+	bool plain;               /* PCRE2 in turn, no prefilter: to measure and to compare */
+	int64_t rule_budget_us;   /* of a rule on a mail. 0: 50 ms */
+};
+
+/*
+ * Compiles the pattern of every wanted rule of the table; those that fail are
+ * downgraded to unsupported. In the table's arena.
+ */
+struct rule_engine *rule_engine_create(struct rule_table *table, const struct engine_options *options);
+/*
+ * The slow part: patterns without strings compiled by vectorscan, measured
+ * against PCRE2 on sample text, and put in force if that is faster. Call once,
+ * from any thread, while others scan; or never.
+ */
+void rule_engine_improve(struct rule_engine *engine);
+
+/* Selectors of HEADER or MIMEHEADER rules, each once; tags of segments are indexes of it. */
+const struct header_selector *rule_engine_selectors(const struct rule_engine *engine, enum channel channel,
+						    size_t *count_r);
+bool rule_engine_uses(const struct rule_engine *engine, enum channel channel);
+
+struct engine_capture {
+	struct slice name, value;
+};
+
+struct engine_hit {
+	uint32_t count;           /* of matches; 0: none */
+	bool over_budget;
+	struct slice evidence;    /* of the first match; in run->arena */
+	int64_t spent_us;
+};
+
+struct engine_scratch;
+
+/* One mail's results. */
+struct engine_run {
+	struct arena *arena;
+	struct engine_hit *hits;  /* by rule index */
+	struct engine_capture *captures;
+	size_t capture_count, capture_cap;
+	uint64_t tried, woken;    /* matches by PCRE2; rules woken by the prefilter */
+	struct engine_scratch *scratch;
+};
+
+void engine_run_begin(const struct rule_engine *engine, struct engine_run *run, struct arena *arena);
+/*
+ * All segments of a channel. joined: their text in one piece if they already
+ * lie one behind the other; else data == NULL.
+ */
+void engine_run_channel(const struct rule_engine *engine, struct engine_run *run, enum channel channel,
+			const struct segment *segments, size_t count, struct slice joined);
+/* Rules whose pattern holds %{NAME}: after all others. */
+void engine_run_templates(const struct rule_engine *engine, struct engine_run *run, enum channel channel,
+			  const struct segment *segments, size_t count);
+/* One rule against one text, whatever its channel: for `test` lines and header defaults. */
+void engine_run_rule(const struct rule_engine *engine, struct engine_run *run, const struct rule *rule,
+		     const struct segment *segments, size_t count);
+void engine_run_end(const struct rule_engine *engine, struct engine_run *run);
+
+struct engine_stats {
+	size_t patterns;          /* compiled */
+	size_t with_strings;      /* woken by strings */
+	size_t strings;
+	size_t direct;            /* tried by PCRE2 on every piece */
+	size_t by_vectorscan;     /* woken by their pattern in vectorscan */
+	const char *prefilter_off; /* why there is none; NULL: there is */
+};
+void rule_engine_stats(const struct rule_engine *engine, struct engine_stats *stats_r);
+/* How often the rule ran over its budget, since the set was made. */
+uint64_t rule_engine_slow_count(const struct rule_engine *engine, const struct rule *rule);
+/* "string", "vectorscan", "pcre2", "-" */
+const char *rule_engine_way(const struct rule_engine *engine, const struct rule *rule);
+
+#endif
