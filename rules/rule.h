@@ -150,6 +150,7 @@ struct rule {
 	bool negated;             /* !~ */
 	bool has_unset;
 	struct slice unset;       /* [if-unset: …] */
+	bool unset_match;         /* the pattern matches that, or the empty string */
 	struct pattern pattern;
 	bool replace_tags;        /* named by replace_rules */
 

@@ -191,14 +191,24 @@ static void bind_eval(struct ruleset *rules, struct rule *rule)
 	}
 }
 
-static struct rule_table *sorting; /* qsort() has no context; under load_lock */
-
-static int by_priority(const void *a, const void *b)
+/* Priority, then place in the files, as one number to sort by. */
+static int by_key(const void *a, const void *b)
 {
-	const struct rule *x = sorting->list[*(const uint32_t *)a], *y = sorting->list[*(const uint32_t *)b];
-	if (x->priority != y->priority)
-		return x->priority < y->priority ? -1 : 1;
-	return x->index < y->index ? -1 : x->index > y->index;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static void sort_evals(struct ruleset *rules)
+{
+	uint64_t *keys = xcalloc(rules->eval_count + 1, sizeof(*keys));
+	for (size_t i = 0; i < rules->eval_count; i++) {
+		uint32_t index = rules->evals[i];
+		keys[i] = (uint64_t)(rules->table->list[index]->priority + (int64_t)INT32_MAX) << 32 | index;
+	}
+	qsort(keys, rules->eval_count, sizeof(*keys), by_key);
+	for (size_t i = 0; i < rules->eval_count; i++)
+		rules->evals[i] = (uint32_t)keys[i];
+	free(keys);
 }
 
 static void bind_evals(struct ruleset *rules)
@@ -212,8 +222,7 @@ static void bind_evals(struct ruleset *rules)
 		if (rule->wanted && rule->eval != NULL)
 			rules->evals[rules->eval_count++] = rule->index;
 	}
-	sorting = rules->table;
-	qsort(rules->evals, rules->eval_count, sizeof(*rules->evals), by_priority);
+	sort_evals(rules);
 }
 
 /* ---- patterns beside those of the engine ---- */
@@ -237,8 +246,6 @@ static void compile_rest(struct ruleset *rules)
 			rule->conditions[k].regex = compile_own(rules, rule, &rule->conditions[k].pattern);
 		if (rule->type == RULE_ASKDNS && rule->askdns.pattern.set)
 			rule->askdns.regex = compile_own(rules, rule, &rule->askdns.pattern);
-		if (rule->type == RULE_BODY && slice_find(rule->pattern.source, SLICE("%{")) != SLICE_NPOS)
-			rules->has_templates = true;
 	}
 }
 
@@ -288,6 +295,18 @@ static void check_unwanted(struct ruleset *rules)
 	arena_destroy(&arena);
 }
 
+/* What a header rule says where the header isn't there is known beforehand. */
+static void match_unset(struct ruleset *rules)
+{
+	struct regex_scratch *scratch = regex_scratch_create();
+	for (size_t i = 0; i < rules->table->count; i++) {
+		struct rule *rule = rules->table->list[i];
+		if (rule->regex != NULL && (rule->type == RULE_HEADER || rule->type == RULE_MIMEHEADER))
+			rule->unset_match = regex_match(rule->regex, scratch, rule->unset, 0, NULL) == REGEX_YES;
+	}
+	regex_scratch_free(&scratch);
+}
+
 void rule_compile(struct ruleset *rules)
 {
 	struct engine_options options = {
@@ -303,5 +322,6 @@ void rule_compile(struct ruleset *rules)
 	compile_rest(rules);
 	check_unwanted(rules);
 	rules->engine = rule_engine_create(rules->table, &options);
+	match_unset(rules);
 	judge_metas(rules);
 }

@@ -313,6 +313,11 @@ const struct header_selector *rule_engine_selectors(const struct rule_engine *e,
 	return e->channels[channel].selectors;
 }
 
+uint32_t rule_engine_tag(const struct rule_engine *e, const struct rule *rule)
+{
+	return e->entries[rule->engine_id - 1].tag;
+}
+
 bool rule_engine_uses(const struct rule_engine *e, enum channel channel)
 {
 	return e->channels[channel].entry_count > 0;

@@ -55,6 +55,8 @@ void rule_engine_improve(struct rule_engine *engine);
 /* Selectors of HEADER or MIMEHEADER rules, each once; tags of segments are indexes of it. */
 const struct header_selector *rule_engine_selectors(const struct rule_engine *engine, enum channel channel,
 						    size_t *count_r);
+/* The selector's index of a HEADER or MIMEHEADER rule. */
+uint32_t rule_engine_tag(const struct rule_engine *engine, const struct rule *rule);
 bool rule_engine_uses(const struct rule_engine *engine, enum channel channel);
 
 struct engine_capture {

@@ -26,7 +26,6 @@ struct ruleset {
 	size_t meta_count;
 	uint32_t *evals;       /* indexes of wanted eval rules, by priority */
 	size_t eval_count;
-	bool has_templates;
 };
 
 /*

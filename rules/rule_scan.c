@@ -1,0 +1,458 @@
+#include "rules/rule_scan.h"
+
+#include "base/buf.h"
+#include "message/encoded_word.h"
+#include "message/skeleton.h"
+#include "rules/header_address.h"
+#include "rules/rule_eval.h"
+#include "rules/rule_header.h"
+#include "rules/rule_network.h"
+
+/* More text than this is not folded into its skeleton. */
+#define SKELETON_MAX (512u * 1024)
+#define MIME_PARTS_MAX 1000u
+
+static double zero_or_unknown(const struct rule *rule)
+{
+	return rule->wanted && rule->status != RULE_UNSUPPORTED ? EXPR_UNKNOWN : 0;
+}
+
+/* ---- the connection and the trace ---- */
+
+static bool connection_relay(const struct rule_input *in, struct relay *relay_r)
+{
+	const struct client *c = in->client;
+	if (c == NULL || c->ip.family == 0 || in->client_in_received)
+		return false;
+	char text[IP_TEXT_MAX];
+	*relay_r = (struct relay){
+		.ip = c->ip,
+		.ip_text = arena_copy(in->arena, slice_str(ip_text(&c->ip, text))),
+		.rdns = c->name,
+		.helo = c->helo,
+		.by = in->hostname,
+		.envfrom = in->envelope != NULL ? in->envelope->sender.text : SLICE_EMPTY,
+		.auth = c->login.len > 0 ? SLICE("ESMTPA") : SLICE_EMPTY,
+		.with = c->esmtp ? SLICE("ESMTP") : SLICE("SMTP"),
+		.tls = c->tls_version,
+		.private_ip = ip_is_private(&c->ip),
+		.header = SIZE_MAX,
+	};
+	return true;
+}
+
+static void find_relays(struct rule_scan *s)
+{
+	const struct rule_lists *l = s->rules->lists;
+	struct received_networks networks = {
+		.trusted = s->in.trusted, .trusted_count = s->in.trusted_count,
+		.internal = s->in.internal, .internal_count = s->in.internal_count,
+		.msa = l->msa, .msa_count = l->msa_count,
+	};
+	if (l->trusted_count > 0) {
+		networks.trusted = l->trusted;
+		networks.trusted_count = l->trusted_count;
+	}
+	if (l->internal_count > 0) {
+		networks.internal = l->internal;
+		networks.internal_count = l->internal_count;
+	}
+	struct relay *relay = arena_new(s->arena, struct relay);
+	bool connected = connection_relay(&s->in, relay);
+	s->relays = message_relays(s->in.message, &networks, connected ? relay : NULL);
+}
+
+bool rule_envelope_from(const struct message *m, struct slice *address_r)
+{
+	static const struct slice names[] = {
+		{ "X-Envelope-From", 15 }, { "Envelope-Sender", 15 }, { "Return-Path", 11 },
+	};
+	*address_r = SLICE_EMPTY;
+	for (size_t i = 0; i < m->header_count; i++) {
+		const struct header *h = &m->headers[i];
+		if (slice_eq_nocase(h->name, SLICE("Received")))
+			return false;
+		for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++) {
+			if (!slice_eq_nocase(h->name, names[k]))
+				continue;
+			struct header_mailbox box;
+			size_t n = header_addresses(m->arena, h->value, &box, 1);
+			if (n > 0)
+				*address_r = box.address;
+			if ((n > 0 && box.address.len > 0) || slice_find(h->value, SLICE("<>")) != SLICE_NPOS)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void find_envelope_from(struct rule_scan *s)
+{
+	if (s->in.envelope_known && s->in.envelope != NULL) {
+		s->envelope_from = s->in.envelope->sender.text;
+		s->has_envelope_from = true;
+		return;
+	}
+	const struct relays *r = s->relays;
+	const struct relay *last = r->trusted_count < r->count ? &r->list[r->trusted_count] :
+				   r->count > 0 ? &r->list[r->count - 1] : NULL;
+	if (last != NULL && slice_chr(last->envfrom, '@') != SLICE_NPOS) {
+		s->envelope_from = last->envfrom;
+		s->has_envelope_from = true;
+		return;
+	}
+	s->has_envelope_from = rule_envelope_from(s->in.message, &s->envelope_from);
+}
+
+struct rule_scan *rule_scan_begin(const struct ruleset *rules, const struct rule_input *input)
+{
+	struct rule_scan *s = arena_new(input->arena, struct rule_scan);
+	size_t count = rules->table->count;
+	s->rules = rules;
+	s->in = *input;
+	s->arena = input->arena;
+	s->evals = arena_new(s->arena, struct eval_state);
+	s->values = arena_array(s->arena, double, count + 1);
+	s->evidence = arena_array(s->arena, struct slice, count + 1);
+	for (size_t i = 0; i < count; i++)
+		s->values[i] = zero_or_unknown(rules->table->list[i]);
+	if (!rules->options.net)
+		s->in.questions = NULL;
+	find_relays(s);
+	find_envelope_from(s);
+	return s;
+}
+
+void rule_scan_headers(struct rule_scan *s)
+{
+	s->phase = PHASE_HEADERS;
+	if (s->in.questions == NULL)
+		return;
+	for (size_t i = 0; i < s->rules->eval_count; i++) {
+		const struct rule *rule = s->rules->table->list[s->rules->evals[i]];
+		if (rule->eval->early)
+			rule->eval->fn(s, rule);
+	}
+}
+
+/* ---- texts ---- */
+
+struct segments {
+	struct segment *list;
+	size_t count, cap;
+};
+
+static void segment_add(struct rule_scan *s, struct segments *g, struct slice text, uint32_t tag)
+{
+	if (g->count == g->cap) {
+		size_t cap = g->cap ? g->cap * 2 : 64;
+		struct segment *list = arena_array(s->arena, struct segment, cap);
+		if (g->count > 0)
+			memcpy(list, g->list, g->count * sizeof(*list));
+		g->list = list;
+		g->cap = cap;
+	}
+	g->list[g->count++] = (struct segment){ text, tag };
+}
+
+static void run_pieces(struct rule_scan *s, enum channel channel, const struct text *text)
+{
+	struct segments g = { .count = 0 };
+	if (!rule_engine_uses(s->rules->engine, channel))
+		return;
+	for (size_t i = 0; i < text->count; i++)
+		segment_add(s, &g, text->pieces[i], 0);
+	engine_run_channel(s->rules->engine, &s->run, channel, g.list, g.count, text->all);
+	engine_run_templates(s->rules->engine, &s->run, channel, g.list, g.count);
+}
+
+static void run_headers(struct rule_scan *s)
+{
+	size_t count;
+	const struct header_selector *list = rule_engine_selectors(s->rules->engine, CHANNEL_HEADER, &count);
+	struct segments g = { .count = 0 };
+	s->evals->headers = arena_array(s->arena, struct header_value, count);
+	for (size_t i = 0; i < count; i++) {
+		struct header_value *v = &s->evals->headers[i];
+		v->found = rule_header_get(s, &list[i], &v->text);
+		if (v->found)
+			segment_add(s, &g, v->text, (uint32_t)i);
+	}
+	engine_run_channel(s->rules->engine, &s->run, CHANNEL_HEADER, g.list, g.count, SLICE_EMPTY);
+	engine_run_templates(s->rules->engine, &s->run, CHANNEL_HEADER, g.list, g.count);
+}
+
+/* The last field of that name in a part, or all of them. */
+static bool part_value(struct rule_scan *s, const struct part *part, const struct header_selector *sel,
+		       struct slice *value_r)
+{
+	const struct header *last = NULL;
+	struct buf all = { 0 };
+	bool want_all = slice_eq(sel->name, SLICE("ALL"));
+	for (size_t i = 0; i < part->header_count; i++) {
+		const struct header *h = &part->headers[i];
+		if (h->broken)
+			continue;
+		if (want_all)
+			buf_printf(&all, "%.*s: %.*s\n", SLICE_ARG(h->name),
+				   SLICE_ARG(header_decode(s->arena, h->name, h->value)));
+		else if (slice_eq_nocase(h->name, sel->name))
+			last = h;
+	}
+	if (want_all)
+		*value_r = arena_copy(s->arena, buf_slice(&all));
+	else if (last != NULL)
+		*value_r = arena_printf(s->arena, "%.*s\n", SLICE_ARG(sel->parts & HEADER_RAW ?
+			slice_trim_left(last->value) : header_decode(s->arena, last->name, last->value)));
+	buf_free(&all);
+	return want_all || last != NULL;
+}
+
+static void run_mime_headers(struct rule_scan *s)
+{
+	size_t count;
+	const struct header_selector *list = rule_engine_selectors(s->rules->engine, CHANNEL_MIMEHEADER, &count);
+	const struct mime *mime = s->decoded->mime;
+	struct segments g = { .count = 0 };
+	for (size_t p = 0; p < mime->count && p < MIME_PARTS_MAX && count > 0; p++)
+		for (size_t i = 0; i < count; i++) {
+			struct slice value;
+			if (part_value(s, &mime->parts[p], &list[i], &value))
+				segment_add(s, &g, value, (uint32_t)i);
+		}
+	engine_run_channel(s->rules->engine, &s->run, CHANNEL_MIMEHEADER, g.list, g.count, SLICE_EMPTY);
+}
+
+/* Every form of every URI that a reader could click on, each once. */
+static void collect_uris(struct rule_scan *s)
+{
+	const struct uris *uris = &s->decoded->uris;
+	struct name_map seen = { .count = 0 };
+	size_t total = 0;
+	for (size_t i = 0; i < uris->count; i++)
+		total += uris->list[i].cleaned_count;
+	s->uri_texts = arena_array(s->arena, struct slice, total + 1);
+	for (size_t i = 0; i < uris->count; i++) {
+		const struct uri *uri = &uris->list[i];
+		if (uri->types == URI_UNLINKED)
+			continue;
+		for (size_t k = 0; k < uri->cleaned_count; k++) {
+			if (name_map_has(&seen, uri->cleaned[k]))
+				continue;
+			name_map_put(&seen, s->arena, uri->cleaned[k], 1);
+			s->uri_texts[s->uri_count++] = uri->cleaned[k];
+		}
+	}
+}
+
+static void run_uris(struct rule_scan *s)
+{
+	struct segments g = { .count = 0 };
+	collect_uris(s);
+	for (size_t i = 0; i < s->uri_count; i++)
+		segment_add(s, &g, s->uri_texts[i], 0);
+	engine_run_channel(s->rules->engine, &s->run, CHANNEL_URI, g.list, g.count, SLICE_EMPTY);
+	engine_run_templates(s->rules->engine, &s->run, CHANNEL_URI, g.list, g.count);
+}
+
+static void run_full(struct rule_scan *s)
+{
+	struct segments g = { .count = 0 };
+	if (!rule_engine_uses(s->rules->engine, CHANNEL_FULL))
+		return;
+	segment_add(s, &g, decoded_full(s->in.message), 0);
+	engine_run_channel(s->rules->engine, &s->run, CHANNEL_FULL, g.list, g.count, g.list[0].text);
+}
+
+static void run_skeleton(struct rule_scan *s)
+{
+	struct segments g = { .count = 0 };
+	size_t total = 0;
+	if (!rule_engine_uses(s->rules->engine, CHANNEL_SKELETON))
+		return;
+	for (size_t i = 0; i < s->decoded->body.count && total < SKELETON_MAX; i++) {
+		total += s->decoded->body.pieces[i].len;
+		segment_add(s, &g, skeleton_text(s->arena, s->decoded->body.pieces[i]), 0);
+	}
+	engine_run_channel(s->rules->engine, &s->run, CHANNEL_SKELETON, g.list, g.count, SLICE_EMPTY);
+}
+
+/* ---- from matches to values ---- */
+
+static double header_rule_value(struct rule_scan *s, const struct rule *rule, const struct engine_hit *hit)
+{
+	struct header_value *v = &s->evals->headers[rule_engine_tag(s->rules->engine, rule)];
+	if (rule->exists)
+		return v->found != rule->negated;
+	if (!v->found)
+		return rule->unset_match != rule->negated;
+	if (rule->negated)
+		return hit->count == 0 && !hit->over_budget;
+	return hit->count;
+}
+
+/* Parts without the field count as its [if-unset] text; most rules don't match that. */
+static double mime_rule_value(const struct rule *rule, const struct engine_hit *hit)
+{
+	double count = hit->count > 0 ? hit->count : rule->unset_match && rule->has_unset;
+	return rule->negated ? count == 0 : count;
+}
+
+static void conclude_patterns(struct rule_scan *s)
+{
+	for (size_t i = 0; i < s->rules->table->count; i++) {
+		const struct rule *rule = s->rules->table->list[i];
+		if (rule->engine_id == 0 || expr_known(s->values[i]))
+			continue;
+		const struct engine_hit *hit = &s->run.hits[i];
+		if (rule->type == RULE_HEADER)
+			s->values[i] = header_rule_value(s, rule, hit);
+		else if (rule->type == RULE_MIMEHEADER)
+			s->values[i] = mime_rule_value(rule, hit);
+		else
+			s->values[i] = hit->count;
+	}
+}
+
+void rule_scan_texts(struct rule_scan *s)
+{
+	const struct decode_limits limits = {
+		.uri = { .redirect = rule_lists_redirect, .redirect_arg = s->rules->lists },
+	};
+	if (s->texts_done)
+		return;
+	s->decoded = message_decode(s->in.message, &limits);
+	engine_run_begin(s->rules->engine, &s->run, s->arena);
+	s->running = true;
+	run_headers(s);
+	run_mime_headers(s);
+	run_pieces(s, CHANNEL_BODY, &s->decoded->body);
+	run_pieces(s, CHANNEL_RAWBODY, &s->decoded->rawbody);
+	run_uris(s);
+	run_full(s);
+	run_skeleton(s);
+	engine_run_end(s->rules->engine, &s->run);
+	s->running = false;
+	conclude_patterns(s);
+	s->texts_done = true;
+}
+
+/* ---- the end ---- */
+
+static void run_evals(struct rule_scan *s)
+{
+	for (size_t i = 0; i < s->rules->eval_count; i++) {
+		uint32_t index = s->rules->evals[i];
+		const struct rule *rule = s->rules->table->list[index];
+		if (!expr_known(s->values[index]))
+			s->values[index] = rule->eval->fn(s, rule);
+		if (!expr_known(s->values[index]))
+			s->waiting = true;
+	}
+}
+
+static void run_others(struct rule_scan *s)
+{
+	for (size_t i = 0; i < s->rules->table->count; i++) {
+		const struct rule *rule = s->rules->table->list[i];
+		if (expr_known(s->values[i]))
+			continue;
+		if (rule->type == RULE_ASKDNS)
+			s->values[i] = network_askdns(s, rule);
+		else if (rule->type == RULE_URI_DETAIL)
+			s->values[i] = network_uri_detail(s, rule);
+		else if (rule->type != RULE_META && !rule_type_is_eval(rule->type))
+			s->values[i] = 0;
+		if (!expr_known(s->values[i]) && rule->type != RULE_META)
+			s->waiting = true;
+	}
+}
+
+static double value_of(void *context, uint32_t index)
+{
+	const struct rule_scan *s = context;
+	return s->values[index];
+}
+
+/* What a meta comes to counts as its value; a hit is never less than one. */
+static void run_metas(struct rule_scan *s)
+{
+	for (size_t i = 0; i < s->rules->meta_count; i++) {
+		uint32_t index = s->rules->metas[i];
+		const struct rule *rule = s->rules->table->list[index];
+		if (expr_known(s->values[index]))
+			continue;
+		double value = rule_expr_eval(rule->expr, value_of, s);
+		s->values[index] = expr_known(value) && value < 0 ? 1 : value;
+	}
+}
+
+bool rule_scan_finish(struct rule_scan *s)
+{
+	if (s->finished)
+		return true;
+	s->phase = PHASE_END;
+	rule_scan_texts(s);
+	s->waiting = false;
+	run_evals(s);
+	run_others(s);
+	if (s->waiting)
+		return false;
+	run_metas(s);
+	s->finished = true;
+	return true;
+}
+
+/* ---- results ---- */
+
+static struct slice evidence_of(struct rule_scan *s, const struct rule *rule)
+{
+	const struct engine_hit *hit = &s->run.hits[rule->index];
+	if (s->evidence[rule->index].len > 0)
+		return s->evidence[rule->index];
+	if (rule->type == RULE_META)
+		return arena_printf(s->arena, "meta: %.*s", SLICE_ARG(slice_head(rule->text, 120)));
+	if (rule->engine_id == 0)
+		return SLICE_EMPTY;
+	struct slice where = slice_str(rule_type_name(rule->type));
+	if (rule->type == RULE_HEADER || rule->type == RULE_MIMEHEADER)
+		where = rule->header.name;
+	if (rule->exists)
+		return arena_printf(s->arena, "%.*s: there", SLICE_ARG(where));
+	if (hit->count == 0)
+		return arena_printf(s->arena, "%.*s: no match", SLICE_ARG(where));
+	return arena_printf(s->arena, "%.*s: \"%.*s\"", SLICE_ARG(where), SLICE_ARG(hit->evidence));
+}
+
+const struct rule_hit *rule_scan_hits(struct rule_scan *s, bool all, size_t *count_r)
+{
+	const struct rule_table *table = s->rules->table;
+	struct rule_hit *hits = arena_array(s->arena, struct rule_hit, table->count + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < table->count; i++) {
+		const struct rule *rule = table->list[i];
+		if (!expr_known(s->values[i]) || s->values[i] == 0 || (!all && rule_is_hidden(rule)))
+			continue;
+		hits[n++] = (struct rule_hit){ rule, s->values[i], evidence_of(s, rule) };
+	}
+	*count_r = n;
+	return hits;
+}
+
+const struct rule *rule_scan_slow(const struct rule_scan *s, size_t *at)
+{
+	const struct rule_table *table = s->rules->table;
+	while (s->texts_done && *at < table->count) {
+		size_t i = (*at)++;
+		if (s->run.hits[i].over_budget)
+			return table->list[i];
+	}
+	return NULL;
+}
+
+void rule_scan_end(struct rule_scan **scan)
+{
+	if (*scan != NULL && (*scan)->running)
+		engine_run_end((*scan)->rules->engine, &(*scan)->run);
+	*scan = NULL;
+}
