@@ -1,8 +1,7 @@
 #include "message/address.h"
 
-#include <idn2.h>
-
 #include "base/buf.h"
+#include "base/idn.h"
 #include "base/utf8.h"
 
 #define LOCAL_MAX 64      /* RFC 5321 4.5.3.1.1 */
@@ -10,7 +9,6 @@
 #define DOMAIN_MAX 255    /* RFC 5321 4.5.3.1.2 */
 #define LABEL_MAX 63      /* RFC 1035 2.3.4 */
 #define MAILBOX_MAX 254   /* a path of 256 without its brackets, RFC 5321 4.5.3.1.3 */
-#define IDN_INPUT_MAX 1024 /* octets of UTF-8 that may still become a domain */
 
 static const char *const error_texts[ADDRESS_ERRORS] = {
 	[ADDRESS_OK] = "no error",
@@ -97,26 +95,13 @@ static enum address_error check_ascii_domain(struct slice domain, unsigned allow
 	return error == ADDRESS_OK && domain.len > DOMAIN_MAX ? ADDRESS_LONG_DOMAIN : error;
 }
 
-static enum address_error to_a_labels(struct arena *arena, struct slice domain, struct slice *domain_r)
-{
-	uint8_t *ascii = NULL;
-	if (domain.len > IDN_INPUT_MAX)
-		return ADDRESS_LONG_DOMAIN;
-	int rc = idn2_lookup_u8((const uint8_t *)arena_str(arena, domain), &ascii,
-				IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-	if (rc == IDN2_OK)
-		*domain_r = arena_copy(arena, slice_str((const char *)ascii));
-	idn2_free(ascii);
-	return rc == IDN2_OK ? ADDRESS_OK : ADDRESS_BAD_IDN;
-}
-
 enum address_error address_domain(struct arena *arena, struct slice domain, unsigned allow,
 				  struct slice *domain_r)
 {
 	enum address_error error = check_bytes(domain, allow);
 	*domain_r = SLICE_EMPTY;
-	if (error == ADDRESS_OK && has_8bit(domain))
-		error = to_a_labels(arena, domain, &domain);
+	if (error == ADDRESS_OK && has_8bit(domain) && !idn_domain(arena, domain, &domain))
+		error = ADDRESS_BAD_IDN;
 	if (error != ADDRESS_OK)
 		return error;
 	if (slice_ends(domain, SLICE(".")))

@@ -2,8 +2,7 @@
 #define GATEHOUSE_MESSAGE_ADDRESS_H
 /*
  * address: paths and domains of the SMTP envelope (RFC 5321 4.1.2, 4.1.3,
- * 4.5.3.1; RFC 6531 and UTS 46 for UTF-8). Not for header fields. The one module that
- * includes libidn2.
+ * 4.5.3.1; RFC 6531 for UTF-8). Not for header fields.
  */
 #include "message/envelope.h"
 

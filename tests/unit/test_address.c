@@ -142,8 +142,8 @@ static const struct {
 	/* the ideographic full stop and the full-width @ */
 	{ "a@x\xe3\x80\x82" "example\xe3\x80\x82", ADDRESS_UTF8, .local = "a", .domain = "x.example",
 	  .utf8 = true },
-	{ "a@x\xef\xbc\xa0y.example", ADDRESS_UTF8, .error = ADDRESS_BAD_DOMAIN },
-	{ "a@\xc2\xad.example", ADDRESS_UTF8, .error = ADDRESS_BAD_DOMAIN }, /* a soft hyphen alone */
+	{ "a@x\xef\xbc\xa0y.example", ADDRESS_UTF8, .error = ADDRESS_BAD_IDN },
+	{ "a@\xc2\xad.example", ADDRESS_UTF8, .error = ADDRESS_BAD_IDN }, /* a soft hyphen alone */
 	{ "a@\xcc\x80x.example", ADDRESS_UTF8, .error = ADDRESS_BAD_IDN },    /* opens with a combining mark */
 	{ "a@[\xc3\xa4:b]", ADDRESS_UTF8, .error = ADDRESS_BAD_LITERAL },
 };
