@@ -63,6 +63,7 @@ void config_error_add(struct config_errors *errors, struct slice file, unsigned 
 	buf_free(&text);
 }
 
+static void on_confuse_error(cfg_t *cfg, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 static void on_confuse_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	const struct reader *r = confuse_reader;
