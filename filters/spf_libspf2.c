@@ -178,9 +178,9 @@ static void add_records(struct run *run, SPF_dns_rr_t *rr, const struct answer *
 		struct slice data = answer->records[i];
 		if (type == ns_t_mx || type == ns_t_ptr)
 			data = dns_name(run->arena, data, type == ns_t_mx ? 2 : 0);
-		else if (data.len != (type == ns_t_a ? 4u : 16u))
-			continue;
-		add_record(rr, data);
+		bool right = type == ns_t_a ? data.len == 4 : type == ns_t_aaaa ? data.len == 16 : data.len > 0;
+		if (right)
+			add_record(rr, data);
 	}
 }
 
