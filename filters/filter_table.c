@@ -3,10 +3,14 @@
 #include "filters/pipeline.h"
 
 #include "filters/dkim.h"
+#include "filters/iprev.h"
 #include "filters/relay.h"
+#include "filters/spf.h"
 
 const struct filter *const filter_table[] = {
 	&relay_filter,
+	&iprev_filter,
+	&spf_filter,
 	&dkim_filter,
 	NULL,
 };
