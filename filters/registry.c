@@ -67,7 +67,8 @@ const struct section *const *filter_sections_of(struct arena *arena, const struc
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const struct section *const *sections;
-static struct arena *sections_arena; /* kept reachable: it is never given back */
+/* Never given back; volatile, so that it is kept and stays reachable. */
+static struct arena *volatile sections_arena;
 
 static void make_sections(void)
 {

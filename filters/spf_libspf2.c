@@ -142,7 +142,7 @@ static bool is_cut(struct run *run, const struct spf_record *checked, const char
 	while (spf_term_next(&rest, &term))
 		count += term.qualifier != 0;
 	SPF_record_compile(run->objects->server, response, &record, text);
-	bool cut = record != NULL && record->num_mech < count;
+	bool cut = record != NULL && record->num_mech < count && SPF_response_errors(response) == 0;
 	if (record != NULL)
 		SPF_record_free(record);
 	SPF_response_free(response);

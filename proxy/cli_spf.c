@@ -12,6 +12,7 @@
 #include "filters/spf_check.h"
 #include "message/received_spf.h"
 #include "proxy/commands.h"
+#include "proxy/commands.h"
 
 static const char usage[] =
 	"usage: gatehouse spf [--zone FILE] [--engine native|libspf2] --client IP --helo NAME --from ADDRESS\n"
@@ -81,6 +82,8 @@ static int read_options(int argc, char **argv, struct options *o)
 		return bad_usage("unexpected argument: ", argv[optind]);
 	if (o->client == NULL || o->from == NULL)
 		return bad_usage("--client and --from are needed", "");
+	if (o->zone == NULL)
+		return bad_usage("--zone is needed: this version asks no name servers", "");
 	if (!ip_parse(slice_str(o->client), &o->request.client))
 		return bad_usage("not an address: ", o->client);
 	return 0;
@@ -146,10 +149,24 @@ static int check(const struct options *o, struct arena *arena, struct zone *zone
 	return EX_OK;
 }
 
+/* 0, or the exit status. */
+static int read_zone(struct zone *zone, const char *path)
+{
+	struct zone_errors errors;
+	if (zonefile_read(zone, path, &errors))
+		return 0;
+	const struct zone_error *first = &errors.list[0];
+	if (first->line == 0) {
+		fprintf(stderr, "gatehouse spf: %s: %s\n", path, first->text);
+		return EX_NOINPUT;
+	}
+	fprintf(stderr, "%s:%u: %s\n", path, first->line, first->text);
+	return EX_DATAERR;
+}
+
 int cli_spf(int argc, char **argv)
 {
 	struct options o = { .engine = &spf_native, .request = { .now = time(NULL) } };
-	struct zone_errors errors;
 	int status = read_options(argc, argv, &o);
 	if (status != 0)
 		return status < 0 ? EX_OK : status;
@@ -157,12 +174,9 @@ int cli_spf(int argc, char **argv)
 	spf_request_mail_from(&o.request, slice_str(o.from));
 	struct zone *zone = zone_create();
 	struct arena *arena = arena_create();
-	if (o.zone != NULL && !zonefile_read(zone, o.zone, &errors)) {
-		fprintf(stderr, "%s:%u: %s\n", o.zone, errors.list[0].line, errors.list[0].text);
-		status = EX_DATAERR;
-	} else {
+	status = read_zone(zone, o.zone);
+	if (status == 0)
 		status = check(&o, arena, zone);
-	}
 	arena_destroy(&arena);
 	zone_destroy(&zone);
 	return status;

@@ -64,3 +64,56 @@ def test_older_suites(suite, tmp_path, capsys):
         for title, what in sorted(bad.items()):
             print(f"#   {title}: {what}: {NOT_RFC7208[suite].get(title, 'UNEXPLAINED')}")
     assert set(bad) == set(NOT_RFC7208[suite])
+
+
+@needs_data
+def test_libspf2_engine(tmp_path, capsys):
+    """It can't pass all: docs/authentication.md says what it fails. It must not become worse."""
+    bad, count = run_suite("rfc7208-tests.yml", tmp_path, "--engine", "libspf2")
+    with capsys.disabled():
+        print(f"\n# count: {count - len(bad)} of {count} rfc7208-tests.yml with libspf2")
+        for title, what in sorted(bad.items()):
+            print(f"#   {title}: {what}")
+    assert count - len(bad) >= 180
+
+
+ZONE = """\
+a.org TXT "v=spf1 mx include:%{d2r}.b.org -all"
+a.org MX 0 m.a.org
+m.a.org A 192.0.2.1
+;! slow.org TIMEOUT
+"""
+
+
+def test_output(tmp_path):
+    zone_file = tmp_path / "zone"
+    zone_file.write_text(ZONE, encoding="ascii")
+    got = check(zone_file, "192.0.2.1", "h.org", "joe@a.org", "--receiver", "mx.our.org")
+    assert got.pop("received_spf").startswith("Received-SPF: pass (mx.our.org: a.org designates 192.0.2.1 ")
+    assert got == {"result": "pass", "domain": "a.org", "explanation": "", "mechanism": "mx", "problem": "",
+                   "identity": "mailfrom", "sender": "joe@a.org", "lookups": 1}
+    got = check(zone_file, "192.0.2.2", "slow.org", "")
+    assert (got["result"], got["identity"], got["problem"]) == ("temperror", "helo", "slow.org: timeout")
+    assert check(zone_file, "192.0.2.2", "h.org", "joe@a.org")["result"] == "permerror"
+
+
+@pytest.mark.parametrize("arguments, status", [
+    (["--client", "192.0.2.1"], 64),
+    (["--client", "192.0.2.300", "--from", "a@b.org"], 64),
+    (["--client", "192.0.2.1", "--from", "a@b.org", "--engine", "x"], 64),
+    (["--client", "192.0.2.1", "--from", "a@b.org", "more"], 64),
+    (["--zone", "/nonexistent/zone", "--client", "192.0.2.1", "--from", "a@b.org"], 66),
+    (["--help"], 0),
+])
+def test_usage(arguments, status):
+    run = subprocess.run([PROGRAM, "spf", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    assert run.returncode == status
+    assert b"gatehouse" in (run.stdout if status == 0 else run.stderr)
+
+
+def test_broken_zone(tmp_path):
+    zone_file = tmp_path / "zone"
+    zone_file.write_text("a.org TXT \"x\"\nb.org A nonsense\n", encoding="ascii")
+    run = subprocess.run([PROGRAM, "spf", "--zone", zone_file, "--client", "192.0.2.1", "--from", "a@b.org"],
+                         stderr=subprocess.PIPE, check=False)
+    assert run.returncode == 65 and f"{zone_file}:2: ".encode() in run.stderr
