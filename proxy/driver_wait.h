@@ -1,0 +1,50 @@
+#ifndef GATEHOUSE_PROXY_DRIVER_WAIT_H
+#define GATEHOUSE_PROXY_DRIVER_WAIT_H
+/*
+ * driver_wait: answers questions while the caller waits. Two ways:
+ *  - alone: the caller's thread runs the event loop while it waits. One
+ *    thread only (command line).
+ *  - threaded: a thread of its own runs the loop with the one resolver and
+ *    the store; any number of threads wait for it (milter).
+ * With a zone, DNS is answered at once, without loop or thread.
+ *
+ * Jobs run in the thread that waits; the scanner's word is a temporary error.
+ */
+#include "base/resolver.h"
+#include "base/store.h"
+#include "filters/pipeline.h"
+
+struct wait_driver;
+struct wait;
+
+struct wait_driver_config {
+	struct resolver_config resolver;
+	bool no_resolver;               /* DNS questions are temporary errors */
+	const struct store_config *store; /* NULL: store questions are temporary errors */
+	bool threaded;
+};
+
+#define WAIT_ERROR_MAX STORE_ERROR_MAX
+/* NULL: error_r says why. Signals are blocked in the thread. */
+struct wait_driver *wait_driver_create(const struct wait_driver_config *config, char error_r[WAIT_ERROR_MAX]);
+/* After all its waits have ended. */
+void wait_driver_destroy(struct wait_driver **driver);
+
+/* For the life of the questions, by one thread at a time. */
+struct wait *wait_begin(struct wait_driver *driver, struct questions *questions, int64_t now);
+/* Answers that are still to come are thrown away. Before the questions' arena goes. */
+void wait_end(struct wait **wait);
+
+/*
+ * Sends off what has been asked, and waits until at least one question is
+ * answered, and hands in all answers there are. False: nothing is under way,
+ * or deadline_ms have passed.
+ */
+bool wait_answers(struct wait *wait, int64_t deadline_ms);
+
+/* Advances the scan, whose questions the wait was begun with, until it is
+ * DONE with `upto`; after deadline_ms by pipeline_give_up. What is under way
+ * for later phases stays so. */
+void wait_run(struct wait *wait, struct scan *scan, enum phase upto, int64_t deadline_ms);
+
+#endif
