@@ -26,6 +26,34 @@ static struct dkim_policy policy_of(const struct scan *scan, const struct dkim_s
 	};
 }
 
+/* RFC 6008: at least eight characters of b=, more where that isn't unique. */
+static size_t length_of_b(const struct dkim_state *state, size_t i)
+{
+	struct slice b = state->sigs[i].b;
+	size_t len = 8;
+	for (size_t j = 0; j < state->count; j++) {
+		struct slice other = state->sigs[j].b;
+		while (j != i && len < b.len && !slice_eq(b, other) && slice_eq(slice_head(b, len), slice_head(other, len)))
+			len++;
+	}
+	return len;
+}
+
+/* What is known before the keys: others may ask for names by these domains. */
+static void begin_facts(struct scan *scan, const struct dkim_state *state)
+{
+	struct facts *facts = &scan->facts;
+	facts->dkim = arena_array(scan->arena, struct dkim_fact, state->count + 1);
+	facts->dkim_count = state->count;
+	for (size_t i = 0; i < state->count; i++) {
+		const struct dkim_signature *sig = &state->sigs[i];
+		facts->dkim[i] = (struct dkim_fact){
+			.domain = sig->domain, .selector = sig->selector, .identity = sig->identity,
+			.algorithm = sig->algorithm, .header_b = slice_head(sig->b, length_of_b(state, i)),
+		};
+	}
+}
+
 /* Reads the signatures up to the cap and asks for their keys. */
 static void at_headers(struct scan *scan, struct dkim_state *state)
 {
@@ -44,6 +72,7 @@ static void at_headers(struct scan *scan, struct dkim_state *state)
 		if (state->checks[i].wanted)
 			scan_dns(scan, state->sigs[i].query, DNS_TXT, PHASE_END);
 	}
+	begin_facts(scan, state);
 	state->engine = engines[settings->engine];
 	state->engine_state = state->engine->begin(scan->arena, &scan->message, state->checks, state->count);
 }
@@ -96,14 +125,11 @@ static void judge_verified(const struct dkim_check *c, bool partial_body, struct
 		fact->result = AUTH_POLICY;
 }
 
-static void make_fact(struct scan *scan, const struct dkim_check *c, struct dkim_fact *fact)
+static void conclude(struct scan *scan, const struct dkim_check *c, struct dkim_fact *fact)
 {
 	const struct dkim_settings *settings = scan_settings(scan);
-	*fact = (struct dkim_fact){
-		.domain = c->sig->domain, .selector = c->sig->selector, .identity = c->sig->identity,
-		.algorithm = c->sig->algorithm, .header_b = c->sig->b,
-		.key_bits = c->keys.bits, .testing = c->keys.testing,
-	};
+	fact->key_bits = c->keys.bits;
+	fact->testing = c->keys.testing;
 	if (!c->wanted) {
 		fact->result = c->sig->result;
 		fact->reason = slice_str(c->sig->reason);
@@ -115,19 +141,6 @@ static void make_fact(struct scan *scan, const struct dkim_check *c, struct dkim
 		fact->reason = slice_str(verdicts[c->verdict].reason);
 		if (c->verdict == DKIM_VERIFIED)
 			judge_verified(c, settings->partial_body, scan->arena, fact);
-	}
-}
-
-/* RFC 6008: at least eight characters of b=, more where that isn't unique. */
-static void shorten_b(struct dkim_fact *facts, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		size_t len = 8;
-		for (size_t j = 0; j < count; j++)
-			while (j != i && len < facts[i].header_b.len && !slice_eq(facts[i].header_b, facts[j].header_b) &&
-			       slice_eq(slice_head(facts[i].header_b, len), slice_head(facts[j].header_b, len)))
-				len++;
-		facts[i].header_b = slice_head(facts[i].header_b, len);
 	}
 }
 
@@ -280,12 +293,9 @@ static enum step at_end(struct scan *scan, struct dkim_state *state)
 		return STEP_NEED;
 	state->engine->finish(state->engine_state);
 	struct facts *facts = &scan->facts;
-	facts->dkim = arena_array(scan->arena, struct dkim_fact, state->count + 1);
-	facts->dkim_count = state->count;
 	facts->dkim_known = true;
 	for (size_t i = 0; i < state->count; i++)
-		make_fact(scan, &state->checks[i], &facts->dkim[i]);
-	shorten_b(facts->dkim, facts->dkim_count);
+		conclude(scan, &state->checks[i], &facts->dkim[i]);
 	const struct dkim_fact *pass = first_with(facts, AUTH_PASS);
 	if (pass != NULL)
 		hit_for(scan, "DKIM_PASS", pass);

@@ -46,15 +46,28 @@ static void free_ctx(void *arg)
 	EVP_MD_CTX_free(arg);
 }
 
-struct dkim_digest *dkim_digest_new(struct arena *arena, enum dkim_hash hash)
+static struct dkim_digest *new_digest(struct arena *arena)
 {
 	struct dkim_digest *digest = arena_new(arena, struct dkim_digest);
 	digest->ctx = EVP_MD_CTX_new();
 	if (digest->ctx == NULL)
 		abort(); /* out of memory */
 	arena_on_reset(arena, free_ctx, digest->ctx);
+	return digest;
+}
+
+struct dkim_digest *dkim_digest_new(struct arena *arena, enum dkim_hash hash)
+{
+	struct dkim_digest *digest = new_digest(arena);
 	EVP_DigestInit_ex(digest->ctx, md_of(hash), NULL);
 	return digest;
+}
+
+struct dkim_digest *dkim_digest_copy(struct arena *arena, const struct dkim_digest *digest)
+{
+	struct dkim_digest *copy = new_digest(arena);
+	EVP_MD_CTX_copy_ex(copy->ctx, digest->ctx);
+	return copy;
 }
 
 void dkim_digest_add(struct dkim_digest *digest, struct slice bytes)

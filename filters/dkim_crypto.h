@@ -14,6 +14,8 @@ enum dkim_key_type { DKIM_RSA, DKIM_ED25519 };
 
 struct dkim_digest;
 struct dkim_digest *dkim_digest_new(struct arena *arena, enum dkim_hash hash);
+/* One that goes on from here, and leaves this one as it is. */
+struct dkim_digest *dkim_digest_copy(struct arena *arena, const struct dkim_digest *digest);
 void dkim_digest_add(struct dkim_digest *digest, struct slice bytes);
 /* Once. The bytes live in the digest. */
 struct slice dkim_digest_end(struct dkim_digest *digest);

@@ -272,7 +272,7 @@ static void fill_raw(struct arena *arena, const struct taglist *tags, enum dkim_
 	if (kind == DKIM_SIGNATURE && taglist_get(tags, "i") == NULL)
 		sig->identity = arena_printf(arena, "@%.*s", SLICE_ARG(sig->domain));
 	else if (kind == DKIM_SIGNATURE)
-		sig->identity = raw_value(tags, "i");
+		sig->identity = arena_copy(arena, raw_value(tags, "i"));
 }
 
 static void read_tags(struct reader *r)
@@ -295,6 +295,8 @@ void dkim_signature_parse(struct arena *arena, const struct header *header, enum
 	struct taglist tags;
 	struct reader r = { .arena = arena, .policy = policy, .tags = &tags, .kind = kind, .sig = sig_r };
 	*sig_r = (struct dkim_signature){ .header = header, .length = UINT64_MAX };
+	if (kind == ARC_MESSAGE_SIGNATURE) /* without c= sealers mean what they all use, not DKIM's simple/simple */
+		sig_r->header_canon = sig_r->body_canon = DKIM_RELAXED;
 	enum taglist_error error = taglist_parse(header->value, &tags);
 	fill_raw(arena, &tags, kind, sig_r);
 	if (error != TAGLIST_OK) {

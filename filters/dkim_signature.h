@@ -56,7 +56,7 @@ struct dkim_signature {
 	enum arc_cv cv;          /* ARC-Seal */
 };
 
-/* Slices of *sig_r are in the arena or point into the header. */
+/* Slices of *sig_r are in the arena; `fields` and `header` live as the message does. */
 void dkim_signature_parse(struct arena *arena, const struct header *header, enum dkim_kind kind,
 			  const struct dkim_policy *policy, struct dkim_signature *sig_r);
 

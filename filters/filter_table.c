@@ -2,6 +2,7 @@
  * those it names in `after`. */
 #include "filters/pipeline.h"
 
+#include "filters/arc.h"
 #include "filters/dkim.h"
 #include "filters/iprev.h"
 #include "filters/relay.h"
@@ -12,5 +13,6 @@ const struct filter *const filter_table[] = {
 	&iprev_filter,
 	&spf_filter,
 	&dkim_filter,
+	&arc_filter,
 	NULL,
 };

@@ -87,7 +87,7 @@ struct facts {
 	struct spf_fact spf_helo;
 	struct dkim_fact *dkim;
 	size_t dkim_count;
-	bool dkim_known;             /* evaluated: without signatures it is "none" */
+	bool dkim_known;             /* evaluated, at END; before that only what the fields say is known */
 	size_t dkim_ignored;         /* signatures over the cap */
 	struct arc_fact arc;
 	struct dmarc_fact dmarc;

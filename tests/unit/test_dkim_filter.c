@@ -1,0 +1,333 @@
+/* dkim: several signatures, the settings, and what is done with the result. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "filters/dkim.h"
+#include "filters/scan.h"
+#include "tests/lib/dkim_signer.h"
+#include "tests/lib/one_filter.h"
+#include "tests/lib/zone_driver.h"
+
+#define NOW 1600000000
+#define HEAD "From: Ann <ann@example.org>\r\nTo: bob@example.net\r\nSubject: Two\r\n"
+#define BODY "Hello Bob\r\n"
+#define TAGS(d, s) "v=1; a=rsa-sha256; c=relaxed/relaxed; d=" d "; s=" s "; h=From:To:Subject"
+
+struct world {
+	struct arena *arena;
+	struct zone *zone;
+	struct dkim_settings settings;
+	struct client client;
+	const char *author;
+};
+
+static void add_key(struct zone **zone, const char *lines)
+{
+	*zone = zone_of(lines);
+}
+
+static int set_up(void **state)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+	struct buf text = { 0 };
+	const char *p = test_key_p(test_key(1024)), *other = test_key_p(test_key(1536));
+	w->arena = arena_create();
+	buf_printf(&text, "good._domainkey.example.org. TXT \"p=%s\"\n", p);
+	buf_printf(&text, "good._domainkey.lists.example.net. TXT \"p=%s\"\n", p);
+	buf_printf(&text, "two._domainkey.example.org. TXT \"p=%s\"\n", other);
+	buf_printf(&text, "two._domainkey.example.org. TXT \"p=%s\"\n", p);
+	buf_printf(&text, "weak._domainkey.example.org. TXT \"p=%s\"\n", test_key_p(test_key(512)));
+	buf_add_str(&text, ";! slow._domainkey.example.org TIMEOUT\n");
+	add_key(&w->zone, buf_cstr(&text));
+	buf_free(&text);
+	w->settings = (struct dkim_settings){
+		.common = { .enabled = true }, .max_signatures = 8, .min_key_bits = 1024, .partial_body = true,
+		.clock_drift = 300000,
+	};
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+	zone_destroy(&w->zone);
+	arena_destroy(&w->arena);
+	free(w);
+	return 0;
+}
+
+static struct slice signature(struct world *w, const char *tags, unsigned bits)
+{
+	struct signing s = {
+		.key = test_key(bits), .header_canon = DKIM_RELAXED, .body_canon = DKIM_RELAXED, .tags = tags,
+		.fields = "From:To:Subject",
+	};
+	return sign(w->arena, &s, SLICE(HEAD), SLICE(BODY));
+}
+
+static struct scan *run(struct world *w, struct slice head, const char *body)
+{
+	struct filter_choice choice = { &dkim_filter, &w->settings };
+	struct scan *scan = one_filter_scan(w->arena, &choice, 1, NOW);
+	scan->client = w->client;
+	scan->facts.author.domain = slice_str(w->author);
+	one_filter_message(scan, arena_printf(w->arena, "%.*s" HEAD "\r\n%s", SLICE_ARG(head), body), 3, w->zone);
+	return scan;
+}
+
+static const struct hit *must_hit(const struct scan *scan, const char *symbol)
+{
+	const struct hit *hit = hits_find(&scan->hits, symbol);
+	if (hit == NULL)
+		fail_msg("no %s", symbol);
+	return hit;
+}
+
+static void refused(const struct scan *scan, const char *symbol, enum action action, unsigned code,
+		    const char *enhanced)
+{
+	const struct hit *hit = must_hit(scan, symbol);
+	assert_int_equal(hit->action, action);
+	assert_int_equal(hit->refusal.code, code);
+	if (code)
+		assert_string_equal(hit->refusal.enhanced, enhanced);
+}
+
+static void test_each_its_own(void **state)
+{
+	struct world *w = *state;
+	struct slice good = signature(w, TAGS("example.org", "good"), 1024);
+	struct slice none = signature(w, TAGS("example.org", "none"), 1024);
+	struct slice list = signature(w, TAGS("lists.example.net", "good"), 1024);
+	struct slice slow = signature(w, TAGS("example.org", "slow"), 1024);
+	struct slice wrong = signature(w, TAGS("example.org", "good"), 1536);
+	struct slice head = arena_printf(w->arena, "%.*sDKIM-Signature: v=1; junk\r\n%.*s%.*s%.*s%.*s", SLICE_ARG(none),
+					 SLICE_ARG(good), SLICE_ARG(slow), SLICE_ARG(wrong), SLICE_ARG(list));
+	for (int engine = DKIM_ENGINE_NATIVE; engine <= DKIM_ENGINE_OPENDKIM; engine++) {
+		w->settings.engine = engine;
+		struct scan *scan = run(w, head, BODY);
+		static const enum auth_result expected[] = {
+			AUTH_PERMERROR, AUTH_PERMERROR, AUTH_PASS, AUTH_TEMPERROR, AUTH_FAIL, AUTH_PASS,
+		};
+		assert_int_equal(scan->facts.dkim_count, 6);
+		for (size_t i = 0; i < 6; i++)
+			assert_int_equal(scan->facts.dkim[i].result, expected[i]);
+		assert_int_equal(scan->facts.dkim[2].key_bits, 1024);
+		must_hit(scan, "DKIM_PASS");
+		assert_null(hits_find(&scan->hits, "DKIM_TEMPERROR"));
+		assert_null(hits_find(&scan->hits, "DKIM_FAIL"));
+	}
+}
+
+static void test_too_many(void **state)
+{
+	struct world *w = *state;
+	struct slice good = signature(w, TAGS("example.org", "good"), 1024);
+	struct slice wrong = signature(w, TAGS("example.org", "none"), 1024);
+	w->settings.max_signatures = 2;
+	struct scan *scan = run(w, arena_printf(w->arena, "%.*s%.*s%.*s%.*s", SLICE_ARG(wrong), SLICE_ARG(wrong),
+						SLICE_ARG(good), SLICE_ARG(good)), BODY);
+	assert_int_equal(scan->facts.dkim_count, 2);
+	assert_int_equal(scan->facts.dkim_ignored, 2);
+	must_hit(scan, "DKIM_TOO_MANY");
+	must_hit(scan, "DKIM_PERMERROR");
+	assert_int_equal(questions_count(scan->questions), 1);
+}
+
+static void test_questions_at_headers(void **state)
+{
+	struct world *w = *state;
+	struct filter_choice choice = { &dkim_filter, &w->settings };
+	struct scan *scan = one_filter_scan(w->arena, &choice, 1, NOW);
+	struct slice good = signature(w, TAGS("example.org", "good"), 1024);
+	struct slice two = signature(w, TAGS("example.org", "two"), 1024);
+	message_parse(&scan->message, w->arena, arena_printf(w->arena, "%.*s%.*s" HEAD "\r\n", SLICE_ARG(good),
+							      SLICE_ARG(two)), 100);
+	pipeline_enter(scan, PHASE_HEADERS);
+	assert_int_equal(pipeline_advance(scan, PHASE_HEADERS), PIPELINE_DONE);
+	assert_int_equal(questions_pending(scan->questions), 2);
+	assert_true(slice_eq(scan->facts.dkim[0].domain, SLICE("example.org")));
+	assert_false(scan->facts.dkim_known);
+	pipeline_body(scan, SLICE(BODY));
+	pipeline_enter(scan, PHASE_END);
+	assert_int_equal(pipeline_advance(scan, PHASE_END), PIPELINE_NEED);
+	pipeline_give_up(scan, PHASE_END, "deadline");
+	assert_int_equal(scan->facts.dkim[0].result, AUTH_TEMPERROR);
+}
+
+/* A name never asked: what isn't a domain name, what is refused anyway. */
+static void test_questions_not_asked(void **state)
+{
+	struct world *w = *state;
+	static const char *const tags[] = {
+		"v=1; a=rsa-sha256; d=legit.com\t.evil.com; s=x; h=From",
+		"v=1; a=rsa-sha256; d=legit.com'a.evil.com; s=x; h=From",
+		"v=1; a=rsa-sha256; d=legit.com; s=a@b; h=From",
+		"v=1; a=rsa-sha1; d=legit.com; s=x; h=From",
+		"v=1; a=rsa-sha256; d=legit.com; s=x; h=To",
+		"v=1; a=rsa-sha256; d=\xff\xfe.com; s=x; h=From",
+	};
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+		struct scan *scan = run(w, signature(w, tags[i], 1024), BODY);
+		assert_int_equal(scan->facts.dkim[0].result, AUTH_PERMERROR);
+		assert_int_equal(questions_count(scan->questions), 0);
+	}
+	static const char with_nul[] = "DKIM-Signature: v=1; a=rsa-sha256; d=legit.com\0.evil.com; s=x; h=From; bh=YQ==; b=YQ==\r\n";
+	struct slice head = slice_make(with_nul, sizeof(with_nul) - 1);
+	struct buf mail = { 0 };
+	buf_add_slice(&mail, head);
+	buf_add_str(&mail, HEAD "\r\n" BODY);
+	struct filter_choice choice = { &dkim_filter, &w->settings };
+	struct scan *scan = one_filter_scan(w->arena, &choice, 1, NOW);
+	one_filter_message(scan, buf_slice(&mail), 0, w->zone);
+	assert_int_equal(scan->facts.dkim[0].result, AUTH_PERMERROR);
+	assert_int_equal(questions_count(scan->questions), 0);
+	must_hit(scan, "DKIM_ODD_DOMAIN");
+	buf_free(&mail);
+}
+
+/* RFC 8616: a U-label is asked for as A-label. */
+static void test_u_labels(void **state)
+{
+	struct world *w = *state;
+	struct scan *scan = run(w, signature(w, TAGS("b\xc3\xbc" "cher.example", "sel"), 1024), BODY);
+	assert_true(slice_eq(scan->facts.dkim[0].domain, SLICE("xn--bcher-kva.example")));
+	assert_true(slice_eq(questions_at(scan->questions, 0)->name, SLICE("sel._domainkey.xn--bcher-kva.example")));
+}
+
+/* Key rotation: two records under one name, the second one is it. */
+static void test_two_keys(void **state)
+{
+	struct world *w = *state;
+	struct scan *scan = run(w, signature(w, TAGS("example.org", "two"), 1024), BODY);
+	assert_int_equal(scan->facts.dkim[0].result, AUTH_PASS);
+	assert_int_equal(scan->facts.dkim[0].key_bits, 1024);
+}
+
+static void test_header_b(void **state)
+{
+	struct world *w = *state;
+	struct scan *scan = run(w, SLICE("DKIM-Signature: v=1; b=abcdefghIJKL\r\nDKIM-Signature: v=1; b=abcd efghIJxx\r\n"
+					 "DKIM-Signature: v=1; b=abcdefghIJKL\r\nDKIM-Signature: v=1; b=xy\r\n"), BODY);
+	static const char *const expected[] = { "abcdefghIJK", "abcdefghIJx", "abcdefghIJK", "xy" };
+	for (size_t i = 0; i < 4; i++)
+		assert_true(slice_eq(scan->facts.dkim[i].header_b, slice_str(expected[i])));
+}
+
+static void test_consequences(void **state)
+{
+	struct world *w = *state;
+	struct slice good = signature(w, TAGS("example.org", "good"), 1024);
+	struct slice weak = signature(w, TAGS("example.org", "weak"), 512);
+	refused(run(w, good, "changed\r\n"), "DKIM_FAIL", ACTION_NONE, 0, NULL);
+	w->settings.fail = DKIM_REJECT;
+	refused(run(w, good, "changed\r\n"), "DKIM_FAIL", ACTION_REJECT, 550, "5.7.20");
+	refused(run(w, weak, BODY), "DKIM_POLICY", ACTION_REJECT, 550, "5.7.21");
+	refused(run(w, SLICE_EMPTY, BODY), "DKIM_NONE", ACTION_NONE, 0, NULL);
+	w->settings.none = DKIM_QUARANTINE;
+	refused(run(w, SLICE_EMPTY, BODY), "DKIM_NONE", ACTION_QUARANTINE, 550, "5.7.20");
+	w->client.login = SLICE("ann");
+	refused(run(w, good, "changed\r\n"), "DKIM_FAIL", ACTION_NONE, 0, NULL);
+	refused(run(w, SLICE_EMPTY, BODY), "DKIM_NONE", ACTION_NONE, 0, NULL);
+}
+
+static void test_on_error(void **state)
+{
+	struct world *w = *state;
+	struct slice slow = signature(w, TAGS("example.org", "slow"), 1024);
+	struct slice good = signature(w, TAGS("example.org", "good"), 1024);
+	refused(run(w, slow, BODY), "DKIM_TEMPERROR", ACTION_NONE, 0, NULL);
+	w->settings.common.on_error = ON_ERROR_DEFER;
+	refused(run(w, slow, BODY), "DKIM_TEMPERROR", ACTION_DEFER, 451, "4.7.5");
+	struct scan *scan = run(w, arena_printf(w->arena, "%.*s%.*s", SLICE_ARG(slow), SLICE_ARG(good)), BODY);
+	assert_null(hits_find(&scan->hits, "DKIM_TEMPERROR"));
+}
+
+static void test_required(void **state)
+{
+	struct world *w = *state;
+	struct slice list[] = { SLICE("example.org"), SLICE(".example.com") };
+	struct slice good = signature(w, TAGS("example.org", "good"), 1024);
+	struct slice other = signature(w, TAGS("lists.example.net", "good"), 1024);
+	w->settings.required = (struct slice_list){ list, 2 };
+	w->author = "example.org";
+	assert_null(hits_find(&run(w, good, BODY)->hits, "DKIM_REQUIRED"));
+	refused(run(w, other, BODY), "DKIM_REQUIRED", ACTION_REJECT, 550, "5.7.22");
+	refused(run(w, SLICE_EMPTY, BODY), "DKIM_REQUIRED", ACTION_REJECT, 550, "5.7.22");
+	w->author = "news.example.org";
+	assert_null(hits_find(&run(w, good, BODY)->hits, "DKIM_REQUIRED"));
+	refused(run(w, other, BODY), "DKIM_REQUIRED", ACTION_REJECT, 550, "5.7.22");
+	w->author = "notexample.org";
+	assert_null(hits_find(&run(w, other, BODY)->hits, "DKIM_REQUIRED"));
+	w->author = "example.com"; /* ".example.com" is for names below it */
+	assert_null(hits_find(&run(w, other, BODY)->hits, "DKIM_REQUIRED"));
+	w->author = "a.example.com";
+	must_hit(run(w, other, BODY), "DKIM_REQUIRED");
+}
+
+static void test_partial_body(void **state)
+{
+	struct world *w = *state;
+	struct signing s = {
+		.key = test_key(1024), .header_canon = DKIM_RELAXED, .body_canon = DKIM_RELAXED, .length = 11,
+		.tags = TAGS("example.org", "good") "; l=11", .fields = "From:To:Subject",
+	};
+	struct slice cut = sign(w->arena, &s, SLICE(HEAD), SLICE(BODY));
+	struct slice whole = signature(w, TAGS("example.org", "good"), 1024);
+	w->settings.partial_body = false;
+	struct scan *scan = run(w, cut, BODY "<a href=x>\r\n");
+	assert_int_equal(scan->facts.dkim[0].result, AUTH_POLICY);
+	must_hit(scan, "DKIM_POLICY");
+	assert_int_equal(run(w, cut, BODY)->facts.dkim[0].result, AUTH_PASS);
+	w->settings.partial_body = true;
+	scan = run(w, arena_printf(w->arena, "%.*s%.*s", SLICE_ARG(cut), SLICE_ARG(whole)), BODY);
+	assert_null(hits_find(&scan->hits, "DKIM_BODY_CUT"));
+}
+
+/* h= of many names over many fields: time stays in proportion. */
+static void test_long_header(void **state)
+{
+	struct world *w = *state;
+	struct buf head = { 0 }, fields = { 0 };
+	buf_add_str(&fields, "From");
+	for (int i = 0; i < 60000; i++) {
+		buf_printf(&head, "X: %d\r\n", i);
+		buf_add_str(&fields, ":X");
+	}
+	buf_add_str(&head, HEAD);
+	struct slice tags = arena_printf(w->arena, "v=1; a=rsa-sha256; d=example.org; s=good; h=%s", buf_cstr(&fields));
+	struct signing s = { .key = test_key(1024), .tags = tags.data, .fields = buf_cstr(&fields) };
+	struct slice field = sign(w->arena, &s, buf_slice(&head), SLICE(BODY));
+	struct filter_choice choice = { &dkim_filter, &w->settings };
+	struct scan *scan = one_filter_scan(w->arena, &choice, 1, NOW);
+	struct slice raw = arena_printf(w->arena, "%.*s%s\r\n" BODY, SLICE_ARG(field), buf_cstr(&head));
+	clock_t start = clock();
+	message_parse(&scan->message, w->arena, raw, 100000);
+	pipeline_enter(scan, PHASE_HEADERS);
+	zone_driver_run(scan, PHASE_HEADERS, w->zone);
+	assert_true(clock() - start < CLOCKS_PER_SEC);
+	buf_free(&head);
+	buf_free(&fields);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_each_its_own), TEST(test_too_many), TEST(test_questions_at_headers),
+		TEST(test_questions_not_asked), TEST(test_u_labels), TEST(test_two_keys), TEST(test_header_b),
+		TEST(test_consequences), TEST(test_on_error), TEST(test_required), TEST(test_partial_body),
+		TEST(test_long_header),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
