@@ -350,6 +350,25 @@ static void test_selftest(void **state)
 	}
 }
 
+/* A hoster's ten thousand domains; the wildcard that leaks is the last. */
+static void test_selftest_many(void **state)
+{
+	(void)state;
+	struct made *m = make("", "", "");
+	struct relay_report report;
+	size_t count = 10000;
+	m->relay.domains.items = arena_array(m->arena, struct slice, count);
+	m->relay.domains.count = count;
+	for (size_t i = 0; i < count - 1; i++)
+		m->relay.domains.items[i] = arena_printf(m->arena, "domain-%zu.example", i);
+	m->relay.domains.items[count - 1] = SLICE(".se");
+	relay_selftest(m->arena, &m->config, RELAY_TRICKS_REFUSE, &report);
+	assert_true(report.probes > 10000 && report.probes < 200000);
+	assert_true(report.leaks_seen > 0);
+	assert_true(slice_eq(report.leaks[0].reason, SLICE("relay.domains has .se")));
+	unmake(m);
+}
+
 /* ---- the classic probes */
 
 static bool value_of(struct slice *rest, const char *key, struct slice *value_r)
@@ -428,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_source_route),
 		cmocka_unit_test(test_selftest),
+		cmocka_unit_test(test_selftest_many),
 		cmocka_unit_test(test_classic_probes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
