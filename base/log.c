@@ -42,6 +42,10 @@ void log_open(enum log_target target, enum log_format format, enum log_level lev
 	log_state.process[len] = '\0';
 	if (target == LOG_TO_SYSLOG)
 		log_out_syslog_open(log_state.process);
+	if (target == LOG_TO_JOURNAL && !log_out_journal_there()) {
+		log_state.target = LOG_TO_STDERR;
+		log_warn(NULL, "log", "there is no journal: logging to stderr");
+	}
 }
 
 bool log_enabled(enum log_level level)
@@ -185,7 +189,8 @@ void log_event(enum log_level level, const struct log_context *context, const ch
 	write_line(level, &f, own);
 }
 
-void log_line(enum log_level level, const struct log_context *context, const char *event, const char *fmt, ...)
+void log_line(enum log_level level, const struct log_context *context, const char *event,
+	      const char *fmt, ...)
 {
 	if (!log_enabled(level))
 		return;

@@ -25,6 +25,11 @@ struct log_context {
 	size_t count;
 };
 
+/*
+ * Before threads begin, and before a sandbox closes: syslog's socket is opened
+ * here, the journal's by the first line. Without it: stderr, logfmt, info.
+ * Where there is no journal, lines go to stderr.
+ */
 void log_open(enum log_target target, enum log_format format, enum log_level level, const char *process);
 bool log_enabled(enum log_level level);
 

@@ -36,6 +36,11 @@ void log_out_syslog(int severity, const char *line)
 	syslog(severity, "%s", line);
 }
 
+bool log_out_journal_there(void)
+{
+	return access("/run/systemd/journal/socket", W_OK) == 0; /* systemd-journald.service(8) */
+}
+
 /* Journal field names: capitals, digits and underscores (systemd.journal-fields(7)). */
 static void add_field_name(struct buf *out, const char *key)
 {

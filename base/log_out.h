@@ -15,6 +15,8 @@ struct log_pair {
 void log_out_stderr(struct slice line);
 void log_out_syslog_open(const char *process);
 void log_out_syslog(int severity, const char *line);
+/* Is there a journal to write to? libsystemd drops lines without a word if not. */
+bool log_out_journal_there(void);
 /* Each pair becomes a field GATEHOUSE_KEY of the entry; MESSAGE is line. */
 void log_out_journal(int severity, const char *process, struct slice line, const struct log_pair *pairs,
 		     size_t count);

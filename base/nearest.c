@@ -22,7 +22,8 @@ unsigned edit_distance(struct slice a, struct slice b)
 		for (unsigned j = 1; j <= b.len; j++) {
 			char x = ascii_lower(a.data[i - 1]), y = ascii_lower(b.data[j - 1]);
 			row[j] = min(min(above[j], row[j - 1]) + 1, above[j - 1] + (x != y));
-			if (i > 1 && j > 1 && x == ascii_lower(b.data[j - 2]) && y == ascii_lower(a.data[i - 2]))
+			if (i > 1 && j > 1 && x == ascii_lower(b.data[j - 2]) &&
+			    y == ascii_lower(a.data[i - 2]))
 				row[j] = min(row[j], above2[j - 2] + 1);
 		}
 	}

@@ -50,6 +50,7 @@ void config_error_add(struct config_errors *errors, struct slice file, unsigned 
 {
 	struct buf text = { 0 };
 	va_list ap;
+	errors->total++;
 	if (errors->count > MAX_ERRORS)
 		return;
 	va_start(ap, fmt);
@@ -74,17 +75,12 @@ static void on_confuse_error(cfg_t *cfg, const char *fmt, va_list ap)
 	config_error_add(r->errors, t ? t->file : SLICE_EMPTY, t ? t->line : 0, "%s", text);
 }
 
-static bool is_list(const struct setting *s)
-{
-	return s->type == SETTING_STRINGS || s->type == SETTING_CIDRS || s->type == SETTING_DOMAINS;
-}
-
 static size_t add_options(cfg_opt_t *options, const struct section *section)
 {
 	size_t n = settings_count(section);
 	for (size_t i = 0; i < n; i++) {
 		const struct setting *s = &section->settings[i];
-		options[i] = is_list(s) ? (cfg_opt_t)CFG_STR_LIST(s->name, NULL, CFGF_NODEFAULT)
+		options[i] = setting_is_list(s->type) ? (cfg_opt_t)CFG_STR_LIST(s->name, NULL, CFGF_NODEFAULT)
 					: (cfg_opt_t)CFG_STR(s->name, NULL, CFGF_NODEFAULT);
 	}
 	return n;
@@ -102,7 +98,8 @@ static cfg_opt_t *describe(struct reader *r)
 		const struct section *s = r->sections[i];
 		cfg_opt_t *options = arena_array(r->arena, cfg_opt_t, settings_count(s) + 1);
 		options[add_options(options, s)] = (cfg_opt_t)CFG_END();
-		all[n++] = (cfg_opt_t)CFG_SEC(s->name, options, s->titled ? CFGF_MULTI | CFGF_TITLE : CFGF_NONE);
+		all[n++] = (cfg_opt_t)CFG_SEC(s->name, options,
+					      s->titled ? CFGF_MULTI | CFGF_TITLE : CFGF_NONE);
 	}
 	all[n] = (cfg_opt_t)CFG_END();
 	return all;
@@ -161,22 +158,29 @@ static cfg_t *find_values(cfg_t *cfg, const struct instance *in)
 	return cfg_getsec(cfg, in->section->name);
 }
 
+struct place {
+	struct reader *reader;
+	const struct written *written;
+};
+
+static void on_bad_value(void *arg, size_t item, const char *why)
+{
+	const struct place *at = arg;
+	const struct token *t = at->written->values[item];
+	config_error_add(at->reader->errors, t->file, t->line, "%.*s: %s",
+			 SLICE_ARG(at->written->name->text), why);
+}
+
 static void read_setting(struct reader *r, cfg_t *cfg, const struct setting *s, const struct written *w,
 			 void *dest)
 {
-	struct buf why = { 0 };
-	size_t bad, count = 0;
+	size_t count = 0;
 	cfg_opt_t *option = cfg_getopt(cfg, s->name);
-	struct slice *items = arena_array(r->arena, struct slice, w->count + 1);
+	struct slice *items = arena_array(r->arena, struct slice, w->count);
 	for (; option != NULL && count < w->count && count < cfg_opt_size(option); count++)
 		items[count] = slice_str(cfg_opt_getnstr(option, (unsigned)count));
-	if (count == 0 && !is_list(s))
-		return; /* libconfuse stopped before it */
-	if (!settings_convert(r->arena, s, items, count, dest, &why, &bad)) {
-		const struct token *t = bad < w->count ? w->values[bad] : w->name;
-		config_error_add(r->errors, t->file, t->line, "%s: %s", s->name, buf_cstr(&why));
-	}
-	buf_free(&why);
+	struct place at = { r, w };
+	settings_convert(r->arena, s, items, count, dest, on_bad_value, &at);
 }
 
 static void set_missing(struct reader *r, const struct instance *in, const struct setting *s, void *dest)
@@ -247,8 +251,8 @@ static void parse(struct reader *r, const bool *skip)
 	confuse_reader = r;
 	cfg_t *cfg = cfg_init(options, CFGF_NONE);
 	cfg_set_error_function(cfg, on_confuse_error);
-	size_t before = r->errors->count;
-	if (cfg_parse_buf(cfg, buf_cstr(&text)) != CFG_SUCCESS && r->errors->count == before)
+	size_t before = r->errors->total;
+	if (cfg_parse_buf(cfg, buf_cstr(&text)) != CFG_SUCCESS && r->errors->total == before)
 		config_error_add(r->errors, SLICE_EMPTY, 0, "libconfuse can't read the configuration");
 	read_instances(r, cfg);
 	cfg_free(cfg);
@@ -257,19 +261,46 @@ static void parse(struct reader *r, const bool *skip)
 	buf_free(&text);
 }
 
+/* Where the place of an error comes in the order of reading. */
+static size_t reading_order(const struct tokens *tokens, const struct config_error *e)
+{
+	for (size_t i = 0; i < tokens->count; i++)
+		if (tokens->list[i].line >= e->line && slice_eq(tokens->list[i].file, e->file))
+			return i;
+	return tokens->count;
+}
+
+/* Insertion sort: stable, and there are few. */
+static void sort_errors(struct config_errors *errors, size_t from, const struct tokens *tokens)
+{
+	size_t order[MAX_ERRORS + 1];
+	for (size_t i = from; i < errors->count; i++) {
+		struct config_error e = errors->list[i];
+		size_t rank = i == MAX_ERRORS ? SIZE_MAX : reading_order(tokens, &e), k = i;
+		for (; k > from && order[k - 1] > rank; k--) {
+			errors->list[k] = errors->list[k - 1];
+			order[k] = order[k - 1];
+		}
+		errors->list[k] = e;
+		order[k] = rank;
+	}
+}
+
 struct settings_file *settings_read(struct arena *arena, struct slice path, struct slice text,
 				    const struct section *top, const struct section *const *sections,
 				    struct config_errors *errors)
 {
 	struct settings_file *file = arena_new(arena, struct settings_file);
-	struct reader r = { .arena = arena, .file = file, .top = top, .sections = sections, .errors = errors };
-	size_t before = errors->count;
+	struct reader r = { .arena = arena, .file = file, .top = top, .sections = sections,
+			   .errors = errors };
+	size_t kept = errors->count, before = errors->total;
 	file->arena = arena;
 	bool complete = settings_expand(arena, path, text, &file->tokens, errors);
 	bool *skip = arena_array(arena, bool, file->tokens.count + 1);
 	settings_match(arena, &file->tokens, complete, top, sections, &file->instances, skip, errors);
 	parse(&r, skip);
-	return errors->count == before ? file : NULL;
+	sort_errors(errors, kept, &file->tokens);
+	return errors->total == before ? file : NULL;
 }
 
 const void *settings_top(const struct settings_file *file)

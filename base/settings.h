@@ -46,10 +46,17 @@ enum setting_type {
 	SETTING_FLOAT,     /* double within min..max */
 	SETTING_ENUM,      /* int: one of values */
 	SETTING_CIDRS,     /* struct cidr_list */
-	SETTING_DOMAINS,   /* struct slice_list: lower case, A-labels; ".x" or "*.x" means subdomains of x and becomes ".x" */
+	SETTING_DOMAINS,   /* struct slice_list: lower case, A-labels; ".x" or "*.x" means
+			      subdomains of x and becomes ".x" */
 	SETTING_MODE,      /* int64_t: permissions, octal: 0660 */
-	SETTING_ENDPOINT,  /* struct endpoint: 192.0.2.1:25, [::1]:25, host:25, unix:/path, inet:127.0.0.1:8891 */
+	SETTING_ENDPOINT,  /* struct endpoint: 192.0.2.1:25, [::1]:25, host:25, *:25, unix:/path,
+			      inet:127.0.0.1:8891 */
 };
+
+static inline bool setting_is_list(enum setting_type type)
+{
+	return type == SETTING_STRINGS || type == SETTING_CIDRS || type == SETTING_DOMAINS;
+}
 
 struct setting_value {
 	const char *name;
@@ -87,6 +94,7 @@ struct config_errors {
 	struct arena *arena;
 	struct config_error *list;
 	size_t count, cap;
+	size_t total;                  /* added, those not kept included */
 };
 /* The first 100 are kept, and one line that says there are more. */
 void config_error_add(struct config_errors *errors, struct slice file, unsigned line, const char *fmt, ...)

@@ -218,7 +218,8 @@ static bool expand_text(struct expand *e, struct slice file, struct slice text, 
 	struct token t = lexer_next(&l);
 	includes = includes && !l.expanded;
 	while (t.kind != TOKEN_END) {
-		bool word = t.kind == TOKEN_WORD && !at.value && !at.list && slice_eq(t.text, SLICE("include"));
+		bool word = t.kind == TOKEN_WORD && !at.value && !at.list &&
+			    slice_eq(t.text, SLICE("include"));
 		struct token next = t.kind == TOKEN_ERROR ? t : lexer_next(&l);
 		if (word && (is_text(&next) || next.kind == TOKEN_PAREN)) {
 			if (!include(e, &l, next, includes))

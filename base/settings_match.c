@@ -77,14 +77,26 @@ static struct slice hint(struct match *m, const struct nearest *n)
 	return arena_printf(m->arena, ": did you mean '%.*s'?", SLICE_ARG(n->best));
 }
 
-/* The section at the token's setting would be known in; NULL: none. */
-static const struct section *home_of(struct match *m, struct slice name)
+static bool knows(const struct section *section, struct slice name)
 {
-	for (size_t i = 0; m->sections[i] != NULL; i++)
-		for (size_t k = 0; k < settings_count(m->sections[i]); k++)
-			if (slice_eq(slice_str(m->sections[i]->settings[k].name), name))
-				return m->sections[i];
-	return NULL;
+	for (size_t i = 0; i < settings_count(section); i++)
+		if (slice_eq(slice_str(section->settings[i].name), name))
+			return true;
+	return false;
+}
+
+/* ": it belongs in a section x or y", or nothing. */
+static struct slice homes(struct match *m, struct slice name)
+{
+	struct buf out = { 0 };
+	size_t found = 0;
+	for (size_t i = 0; m->sections[i] != NULL && found < 3; i++)
+		if (knows(m->sections[i], name))
+			buf_printf(&out, "%s%s", found++ ? " or " : ": it belongs in a section ",
+				   m->sections[i]->name);
+	struct slice text = arena_copy(m->arena, buf_slice(&out));
+	buf_free(&out);
+	return text;
 }
 
 static void unknown_setting(struct match *m, const struct section *section, const struct token *name)
@@ -93,9 +105,8 @@ static void unknown_setting(struct match *m, const struct section *section, cons
 	for (size_t i = 0; i < settings_count(section); i++)
 		nearest_try(&n, slice_str(section->settings[i].name));
 	struct slice more = hint(m, &n);
-	const struct section *home = section == m->top ? home_of(m, name->text) : NULL;
-	if (more.len == 0 && home != NULL)
-		more = arena_printf(m->arena, ": it belongs in a section %s { }", home->name);
+	if (more.len == 0 && section == m->top)
+		more = homes(m, name->text);
 	config_error_add(m->errors, name->file, name->line, "unknown setting '%.*s'%s%s%.*s",
 			 SLICE_ARG(name->text), section == m->top ? "" : " in section ",
 			 section == m->top ? "" : section->name, SLICE_ARG(more));
@@ -165,7 +176,8 @@ static const struct section *find_section(struct match *m, const struct token *f
 				 section->name, section->name);
 		return NULL;
 	} else if (section != NULL && title != NULL) {
-		config_error_add(m->errors, title->file, title->line, "section %s takes no name", section->name);
+		config_error_add(m->errors, title->file, title->line, "section %s takes no name",
+				 section->name);
 		return NULL;
 	}
 	if (section == NULL)
@@ -199,7 +211,8 @@ static void instance_add(struct match *m, const struct section *section, struct 
 		all->cap = cap;
 	}
 	all->list[all->count++] = (struct instance){
-		section, title, begin, arena_array(m->arena, struct written, settings_count(section) + 1), false
+		section, title, begin,
+		arena_array(m->arena, struct written, settings_count(section) + 1), false,
 	};
 }
 
@@ -209,7 +222,7 @@ static bool check_instance(struct match *m, const struct section *section, struc
 {
 	if (section->titled && !good_title(title)) {
 		config_error_add(m->errors, begin->file, begin->line,
-				 "'%.*s' is no name for a section: letters, digits, - _ . and at most %d of them",
+				 "'%.*s' is no name for a section: use up to %d letters, digits, - _ .",
 				 SLICE_ARG(title), MAX_TITLE);
 		return false;
 	}
@@ -222,7 +235,8 @@ static bool check_instance(struct match *m, const struct section *section, struc
 		if (same_instance(other, section, title)) {
 			config_error_add(m->errors, begin->file, begin->line,
 					 "section %s%s%.*s is already at %.*s:%u", section->name,
-					 title.len ? " " : "", SLICE_ARG(title), SLICE_ARG(other->begin->file),
+					 title.len ? " " : "", SLICE_ARG(title),
+					 SLICE_ARG(other->begin->file),
 					 other->begin->line);
 			return false;
 		}
@@ -253,8 +267,8 @@ static bool match_section(struct match *m)
 	const struct section *section = NULL;
 	if (m->current != 0)
 		config_error_add(m->errors, first->file, first->line,
-				 "section '%.*s' stands within section %s: close that first", SLICE_ARG(first->text),
-				 m->instances->list[m->current].section->name);
+				 "section '%.*s' stands within section %s: close that first",
+				 SLICE_ARG(first->text), m->instances->list[m->current].section->name);
 	else
 		section = find_section(m, first, title, &name);
 	if (section == NULL || !check_instance(m, section, name, first)) {
@@ -313,11 +327,6 @@ static bool match_value(struct match *m, struct written *w, bool *list_r)
 	return true;
 }
 
-static bool is_list_type(enum setting_type type)
-{
-	return type == SETTING_STRINGS || type == SETTING_CIDRS || type == SETTING_DOMAINS;
-}
-
 /* Where the setting belongs; NULL: nowhere, reported. */
 static struct written *place_for(struct match *m, const struct token *name, bool list)
 {
@@ -330,7 +339,7 @@ static struct written *place_for(struct match *m, const struct token *name, bool
 		if (w->name != NULL)
 			config_error_add(m->errors, name->file, name->line, "%s is already set at %.*s:%u",
 					 s->name, SLICE_ARG(w->name->file), w->name->line);
-		else if (list && !is_list_type(s->type))
+		else if (list && !setting_is_list(s->type))
 			config_error_add(m->errors, name->file, name->line, "%s takes one value, not a list",
 					 s->name);
 		else

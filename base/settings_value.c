@@ -127,7 +127,8 @@ static bool parse_host(struct arena *arena, struct slice host, struct endpoint *
 {
 	bool bracketed = slice_starts(host, SLICE("[")) && slice_ends(host, SLICE("]"));
 	if (bracketed)
-		return ip_parse(slice_sub(host, 1, host.len - 2), &e->ip) && slice_chr(host, ':') != SLICE_NPOS;
+		return slice_chr(host, ':') != SLICE_NPOS &&
+		       ip_parse(slice_sub(host, 1, host.len - 2), &e->ip);
 	if (slice_eq(host, SLICE("*"))) {
 		e->ip = (struct ip){ .family = 4 };
 		return true;
@@ -186,7 +187,8 @@ static const char *const TYPES[] = {
 	[SETTING_CIDRS] = "an address or network (192.0.2.0/24, 2001:db8::/32)",
 	[SETTING_DOMAINS] = "a domain name (example.org, or *.example.org for all below it)",
 	[SETTING_MODE] = "a file mode in octal (0660)",
-	[SETTING_ENDPOINT] = "an address to listen at or connect to (192.0.2.1:25, [::1]:25, host:25, unix:/path)",
+	[SETTING_ENDPOINT] = "an address to listen at or connect to (192.0.2.1:25, [::1]:25, host:25, "
+			     "unix:/path)",
 };
 
 const char *settings_type_text(enum setting_type type)
@@ -225,7 +227,8 @@ static void hint_network(struct slice text, struct buf *why)
 	    !slice_u64(slice_from(text, slash + 1), ip.family == 4 ? 32 : 128, &bits))
 		return;
 	struct cidr net = cidr_of(&ip, (unsigned)bits);
-	buf_printf(why, ": bits beyond the prefix are set; the network is %s/%u", ip_text(&net.ip, name), net.bits);
+	buf_printf(why, ": bits beyond the prefix are set; the network is %s/%u", ip_text(&net.ip, name),
+		   net.bits);
 }
 
 static bool not_a(const struct setting *s, struct slice text, struct buf *why)
@@ -344,39 +347,44 @@ static bool convert_scalar(struct arena *arena, const struct setting *s, struct 
 	}
 }
 
-static bool convert_list(struct arena *arena, const struct setting *s, const struct slice *items, size_t count,
-			 void *dest, struct buf *why, size_t *bad_r)
+static bool convert_item(struct arena *arena, const struct setting *s, struct slice text, size_t at,
+			 void *dest, struct buf *why)
 {
-	struct slice_list texts = { arena_array(arena, struct slice, count), count };
-	struct cidr_list nets = { NULL, count };
 	if (s->type == SETTING_CIDRS)
-		nets.items = arena_array(arena, struct cidr, count);
-	for (size_t i = 0; i < count; i++) {
-		bool ok = true;
-		*bad_r = i;
-		if (s->type == SETTING_CIDRS)
-			ok = cidr_parse(items[i], &nets.items[i]);
-		else if (s->type == SETTING_DOMAINS)
-			ok = parse_domain(arena, items[i], &texts.items[i]);
-		else
-			texts.items[i] = arena_copy(arena, items[i]);
-		if (!ok)
-			return not_a(s, items[i], why);
-	}
-	if (s->type == SETTING_CIDRS)
-		*(struct cidr_list *)dest = nets;
-	else
-		*(struct slice_list *)dest = texts;
+		return cidr_parse(text, &((struct cidr_list *)dest)->items[at]) || not_a(s, text, why);
+	struct slice *item = &((struct slice_list *)dest)->items[at];
+	if (s->type == SETTING_DOMAINS)
+		return parse_domain(arena, text, item) || not_a(s, text, why);
+	*item = arena_copy(arena, text);
 	return true;
 }
 
-bool settings_convert(struct arena *arena, const struct setting *s, const struct slice *items, size_t count,
-		      void *dest, struct buf *why, size_t *bad_r)
+static void make_list(struct arena *arena, enum setting_type type, size_t count, void *dest)
 {
-	*bad_r = 0;
-	if (s->type == SETTING_STRINGS || s->type == SETTING_CIDRS || s->type == SETTING_DOMAINS)
-		return convert_list(arena, s, items, count, dest, why, bad_r);
-	return convert_scalar(arena, s, items[0], dest, why);
+	if (type == SETTING_CIDRS) {
+		struct cidr_list *list = dest;
+		*list = (struct cidr_list){ arena_array(arena, struct cidr, count), count };
+	} else {
+		struct slice_list *list = dest;
+		*list = (struct slice_list){ arena_array(arena, struct slice, count), count };
+	}
+}
+
+void settings_convert(struct arena *arena, const struct setting *s, const struct slice *items, size_t count,
+		      void *dest, settings_report *report, void *arg)
+{
+	struct buf why = { 0 };
+	bool list = setting_is_list(s->type);
+	if (list)
+		make_list(arena, s->type, count, dest);
+	for (size_t i = 0; i < count; i++) {
+		buf_clear(&why);
+		bool ok = list ? convert_item(arena, s, items[i], i, dest, &why)
+			       : convert_scalar(arena, s, items[i], dest, &why);
+		if (!ok)
+			report(arg, i, buf_cstr(&why));
+	}
+	buf_free(&why);
 }
 
 /* "a, b": at most that many items. */
@@ -393,19 +401,22 @@ static size_t split_items(struct slice text, struct slice *items, size_t max)
 
 #define MAX_DEFAULTS 64
 
+static void panic(void *arg, size_t item, const char *why)
+{
+	const struct setting *s = arg;
+	(void)item;
+	fprintf(stderr, "panic: default of %s: %s\n", s->name, why);
+	abort();
+}
+
 void settings_default(struct arena *arena, const struct setting *s, void *dest)
 {
 	struct slice items[MAX_DEFAULTS];
-	struct buf why = { 0 };
-	size_t bad, count = 1;
+	size_t count = 1;
 	if (s->fallback == NULL)
 		return;
 	items[0] = slice_str(s->fallback);
-	if (s->type == SETTING_STRINGS || s->type == SETTING_CIDRS || s->type == SETTING_DOMAINS)
+	if (setting_is_list(s->type))
 		count = split_items(items[0], items, MAX_DEFAULTS);
-	if (!settings_convert(arena, s, items, count, dest, &why, &bad)) {
-		fprintf(stderr, "panic: default of %s: %s\n", s->name, buf_cstr(&why));
-		abort();
-	}
-	buf_free(&why);
+	settings_convert(arena, s, items, count, dest, panic, (void *)(uintptr_t)s);
 }

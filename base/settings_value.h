@@ -6,11 +6,12 @@
 struct buf;
 
 /*
- * Reads the items (one for a scalar) into dest. False: *why then says what is
- * wrong, as "'x' is no …"; *bad_r is the index of the item.
+ * Reads the items (one for a scalar) into dest. Calls report for each that is
+ * wrong, with "'x' is not …".
  */
-bool settings_convert(struct arena *arena, const struct setting *setting, const struct slice *items,
-		      size_t count, void *dest, struct buf *why, size_t *bad_r);
+typedef void settings_report(void *arg, size_t item, const char *why);
+void settings_convert(struct arena *arena, const struct setting *setting, const struct slice *items,
+		      size_t count, void *dest, settings_report *report, void *arg);
 
 /* The setting's default; an unreadable one is a bug: the process ends. */
 void settings_default(struct arena *arena, const struct setting *setting, void *dest);

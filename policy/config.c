@@ -135,7 +135,7 @@ static struct config *fill(struct arena *arena, const struct settings_file *file
 struct config *config_read(struct arena *arena, const char *path, struct slice text,
 			   const struct section *const *filters, struct config_errors *errors)
 {
-	size_t before = errors->count;
+	size_t before = errors->total;
 	struct slice name = path ? arena_copy(arena, slice_str(path)) : SLICE("-");
 	struct settings_file *file = settings_read(arena, name, path ? text : SLICE(""), &config_top_section,
 						   all_sections(arena, filters), errors);
@@ -144,7 +144,7 @@ struct config *config_read(struct arena *arena, const char *path, struct slice t
 	struct config *config = fill(arena, file, filters);
 	config->path = path ? name : SLICE_EMPTY;
 	config_check(config, errors);
-	return errors->count == before ? config : NULL;
+	return errors->total == before ? config : NULL;
 }
 
 const struct config_tls *config_tls_find(const struct config *config, struct slice title)

@@ -10,7 +10,8 @@ struct check {
 };
 
 /* The nth written section of a kind; NULL: it isn't written (the default policy). */
-static const struct section_values *written(const struct config *config, const struct section *section, size_t nth)
+static const struct section_values *written(const struct config *config, const struct section *section,
+					    size_t nth)
 {
 	const struct section_values *v;
 	size_t at = 0;
@@ -36,7 +37,8 @@ static void fail(struct check *c, const void *values, const char *key, const cha
 	buf_free(&text);
 }
 
-static void fail_nth(struct check *c, const struct section *section, size_t nth, const char *key, const char *why)
+static void fail_nth(struct check *c, const struct section *section, size_t nth, const char *key,
+		     const char *why)
 {
 	const struct section_values *v = written(c->config, section, nth);
 	fail(c, v ? v->values : NULL, key, "%s", why);
@@ -74,7 +76,8 @@ static void check_literals(struct check *c)
 			continue;
 		}
 		ip_parse(slice_sub(*s, 1, s->len - 2), &ip);
-		*s = arena_printf(c->config->arena, "[%s%s]", ip.family == 6 ? "ipv6:" : "", ip_text(&ip, text));
+		*s = arena_printf(c->config->arena, "[%s%s]", ip.family == 6 ? "ipv6:" : "",
+				  ip_text(&ip, text));
 	}
 }
 
@@ -83,7 +86,8 @@ static void check_domains(struct check *c, const void *values, const struct slic
 	for (size_t i = 0; i < domains->count; i++) {
 		struct ip ip;
 		if (ip_parse(domains->items[i], &ip))
-			fail(c, values, "domains", "'%.*s' is an address, not a domain", SLICE_ARG(domains->items[i]));
+			fail(c, values, "domains", "'%.*s' is an address, not a domain",
+			     SLICE_ARG(domains->items[i]));
 	}
 }
 
@@ -108,7 +112,8 @@ static void check_fingerprints(struct check *c, const struct section *section, s
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (!canonical_fingerprint(c->config->arena, &list->items[i]))
-			fail_nth(c, section, nth, key, "expected SHA-256 fingerprints: 64 hexadecimal digits");
+			fail_nth(c, section, nth, key,
+				 "expected SHA-256 fingerprints: 64 hexadecimal digits");
 }
 
 static void check_tls(struct check *c)
@@ -117,7 +122,8 @@ static void check_tls(struct check *c)
 		const struct config_tls *tls = &c->config->tls[i];
 		if (tls->certificate.len == 0)
 			fail_nth(c, &config_tls_section, i, "certificate", "is empty");
-		check_fingerprints(c, &config_tls_section, i, "client-fingerprints", &tls->client_fingerprints);
+		check_fingerprints(c, &config_tls_section, i, "client-fingerprints",
+				   &tls->client_fingerprints);
 	}
 }
 
@@ -134,7 +140,8 @@ static void check_backend(struct check *c, size_t i)
 		fail_nth(c, section, i, "protocol", "lmtp needs an address");
 	if (b->tls == BACKEND_TLS_VERIFIED && server && b->tls_name.len == 0 && b->address.host.len == 0 &&
 	    b->tls_fingerprints.count == 0)
-		fail_nth(c, section, i, "tls", "verified needs tls-name or tls-fingerprints, as the address is no name");
+		fail_nth(c, section, i, "tls",
+			 "verified needs tls-name or tls-fingerprints, as the address is no name");
 	if (b->transparent && b->address.ip.family == 0)
 		fail_nth(c, section, i, "transparent", "needs an IP address as address");
 	const struct section_values *v = written(c->config, section, i);
@@ -187,7 +194,8 @@ static void check_addresses(struct check *c)
 			if (same_socket(&config->listens[i].address, &config->listens[k].address))
 				fail(c, written(config, &config_listen_section, i)->values, "address",
 				     "%.*s is taken by listen %.*s already",
-				     SLICE_ARG(config->listens[i].address.text), SLICE_ARG(config->listens[k].title));
+				     SLICE_ARG(config->listens[i].address.text),
+				     SLICE_ARG(config->listens[k].title));
 }
 
 /* A backend that is a listener of ours: mail would go round in circles. */
@@ -215,12 +223,12 @@ static void check_loops(struct check *c)
 static bool good_inet(struct slice rest)
 {
 	uint64_t port;
-	size_t at = slice_chr(rest, '@');
-	struct slice number;
+	size_t at = slice_chr(rest, '@'), colon = slice_rchr(rest, ':');
+	struct slice number = rest;
 	if (at != SLICE_NPOS)
 		number = slice_head(rest, at);
-	else
-		number = slice_from(rest, slice_rchr(rest, ':') == SLICE_NPOS ? 0 : slice_rchr(rest, ':') + 1);
+	else if (colon != SLICE_NPOS)
+		number = slice_from(rest, colon + 1);
 	return slice_u64(number, UINT16_MAX, &port) && port > 0;
 }
 
@@ -244,7 +252,8 @@ static void check_milters(struct check *c)
 				 "expected inet:127.0.0.1:8891, inet:8891@127.0.0.1 or unix:/path");
 		for (size_t k = 0; k < i; k++)
 			if (slice_eq(m->address, c->config->milters[k].address))
-				fail_nth(c, &config_milter_section, i, "address", "is taken by another milter section");
+				fail_nth(c, &config_milter_section, i, "address",
+					 "is taken by another milter section");
 	}
 }
 
@@ -266,7 +275,8 @@ static void check_policies(struct check *c)
 		for (size_t k = 0; k < p->listeners.count; k++)
 			if (!has_door(c->config, p->listeners.items[k]))
 				fail(c, written(c->config, &config_policy_section, i)->values, "listeners",
-				     "there is no section listen or milter %.*s", SLICE_ARG(p->listeners.items[k]));
+				     "there is no section listen or milter %.*s",
+				     SLICE_ARG(p->listeners.items[k]));
 	}
 }
 
@@ -315,7 +325,8 @@ static void check_state(struct check *c)
 	bool ok = slice_eq(s, SLICE("memory:")) || (slice_starts(s, SLICE("lmdb:")) && s.len > 5) ||
 		  (slice_starts(s, SLICE("redis://")) && good_redis(s));
 	if (!ok)
-		fail(c, state, "store", "'%.*s' is not lmdb:FOLDER, redis://host:port/db or memory:", SLICE_ARG(s));
+		fail(c, state, "store", "'%.*s' is not lmdb:FOLDER, redis://host:port/db or memory:",
+		     SLICE_ARG(s));
 }
 
 void config_check(struct config *config, struct config_errors *errors)

@@ -48,7 +48,8 @@ static void doors(struct warn *w)
 	if (c->listen_count == 0 && c->milter_count == 0)
 		add(w, NULL, NULL, "neither a listen nor a milter section: run would have nothing to do");
 	if (slice_chr(c->top->hostname, '.') == SLICE_NPOS)
-		add(w, settings_top(c->file), "hostname", "hostname '%.*s' has no domain: other servers distrust that",
+		add(w, settings_top(c->file), "hostname",
+		    "hostname '%.*s' has no domain: other servers distrust that",
 		    SLICE_ARG(c->top->hostname));
 	if (c->top->user.len == 0 && geteuid() == 0 && c->listen_count + c->milter_count > 0)
 		add(w, settings_top(c->file), "user", "user is not set: as root, workers would run as root");
@@ -82,10 +83,13 @@ static void relay(struct warn *w)
 	for (size_t i = 0; i < c->relay->domains.count; i++) {
 		struct slice d = c->relay->domains.items[i];
 		if (slice_rchr(d, '.') == 0)
-			add(w, c->relay, "domains", "domains: %.*s takes mail for a whole top-level domain", SLICE_ARG(d));
+			add(w, c->relay, "domains",
+			    "domains: %.*s takes mail for a whole top-level domain", SLICE_ARG(d));
 	}
-	wide_networks(w, c->relay, "networks", &c->relay->networks, "lets strangers send to anybody: an open relay");
-	wide_networks(w, c->networks, "trusted", &c->networks->trusted, "believes Received lines of strangers");
+	wide_networks(w, c->relay, "networks", &c->relay->networks,
+		      "lets strangers send to anybody: an open relay");
+	wide_networks(w, c->networks, "trusted", &c->networks->trusted,
+		      "believes Received lines of strangers");
 	for (size_t i = 0; i < c->networks->internal.count; i++) {
 		const struct cidr *net = &c->networks->internal.items[i];
 		char text[IP_TEXT_MAX];
@@ -104,7 +108,8 @@ static void listeners(struct warn *w)
 			add(w, values, "tls", "listen %.*s: without tls nobody can log in to submit mail",
 			    SLICE_ARG(l->title));
 		if (l->auth_without_tls)
-			add(w, values, "auth-without-tls", "listen %.*s: passwords may cross the network in clear",
+			add(w, values, "auth-without-tls",
+			    "listen %.*s: passwords may cross the network in clear",
 			    SLICE_ARG(l->title));
 		wide_networks(w, values, "proxy-from", &l->proxy_from,
 			      "lets strangers claim any client address");
@@ -119,8 +124,8 @@ static void backends(struct warn *w)
 		bool hidden = b->client_info == CLIENT_INFO_NONE || b->client_info == CLIENT_INFO_XFORWARD;
 		if (b->address.text.len > 0 && hidden && b->protocol == BACKEND_SMTP && !b->transparent)
 			add(w, values, "client-info",
-			    "backend %.*s takes us for the client: our address must not be in its own relay networks "
-			    "(Postfix: mynetworks), or it is an open relay behind us",
+			    "backend %.*s takes us for the client: our address must not be in its own relay "
+			    "networks (Postfix: mynetworks), or it is an open relay behind us",
 			    SLICE_ARG(b->title));
 		missing_file(w, values, "tls-ca", b->tls_ca);
 	}
@@ -136,7 +141,8 @@ static void certificates(struct warn *w)
 	}
 }
 
-static void in_order(struct warn *w, const void *values, const char *low, double a, const char *high, double b)
+static void in_order(struct warn *w, const void *values, const char *low, double a, const char *high,
+		     double b)
 {
 	if (a >= 0 && b >= 0 && a > b)
 		add(w, values, high, "%s (%g) is below %s (%g)", high, b, low, a);
@@ -152,7 +158,8 @@ static void policies(struct warn *w)
 		in_order(w, values, "quarantine", p->quarantine, "reject", p->reject);
 		if (!slice_eq(p->title, SLICE("default")) && p->recipients.count + p->senders.count +
 		    p->users.count + p->listeners.count + p->clients.count == 0)
-			add(w, values, NULL, "policy %.*s says for nobody: it is for all mail", SLICE_ARG(p->title));
+			add(w, values, NULL, "policy %.*s names nobody: it is for all mail",
+			    SLICE_ARG(p->title));
 	}
 }
 

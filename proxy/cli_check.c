@@ -108,7 +108,7 @@ static int check(const struct options *o)
 	r.config = config;
 	if (config != NULL)
 		config_warnings(config, &r.warnings);
-	bool ok = r.errors.count == 0;
+	bool ok = r.errors.total == 0;
 	(o->json ? print_json : print_text)(&r, ok);
 	arena_destroy(&arena);
 	return ok ? EX_OK : EX_CONFIG;

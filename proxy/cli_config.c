@@ -44,7 +44,8 @@ void cli_print_errors(FILE *out, const char *kind, const struct config_errors *e
 	for (size_t i = 0; i < errors->count; i++) {
 		const struct config_error *e = &errors->list[i];
 		if (e->line > 0)
-			fprintf(out, "%.*s:%u: %s%.*s\n", SLICE_ARG(e->file), e->line, kind, SLICE_ARG(e->message));
+			fprintf(out, "%.*s:%u: %s%.*s\n", SLICE_ARG(e->file), e->line, kind,
+				SLICE_ARG(e->message));
 		else if (e->file.len > 0)
 			fprintf(out, "%.*s: %s%.*s\n", SLICE_ARG(e->file), kind, SLICE_ARG(e->message));
 		else
