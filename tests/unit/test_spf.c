@@ -375,6 +375,7 @@ static const char zone_text[] =
 	"inner.org TXT \"v=spf1 ?include:good.org ~all\"\n"
 	"to.org TXT \"v=spf1 exp=why.org redirect=denied.org\"\n"
 	"denied.org TXT \"v=spf1 -all exp=denied-why.org\"\ndenied-why.org TXT \"denied %{d} %{o}\"\n"
+	"exps.org TXT \"v=spf1 -all exp=good.exps.org\"\ngood.exps.org TXT \"one\"\ngood.exps.org TXT \"two\"\n"
 	"noexp.org TXT \"v=spf1 -all exp=dead.org\"\n"
 	"nullmx.org TXT \"v=spf1 mx -all\"\nnullmx.org MX 0 .\n"
 	"sub.h.org TXT \"v=spf1 ptr -all\"\n";
@@ -424,6 +425,7 @@ static const struct evaluation_case {
 	{ "10.0.0.1", "h.org", "a@inner.org", "softfail", "~all", "", 1 },
 	{ "192.0.2.1", "h.org", "a@to.org", "fail", "-all", "denied denied.org to.org", 1 },
 	{ "192.0.2.1", "h.org", "a@noexp.org", "fail", "-all", "", 0 },
+	{ "192.0.2.1", "h.org", "a@exps.org", "fail", "-all", "", 0 },
 	{ "192.0.2.1", "h.org", "a@nullmx.org", "fail", "-all", "", 1 },
 	{ "203.0.113.1", "h.org", "a@sub.h.org", "fail", "-all", "", 1 },
 };

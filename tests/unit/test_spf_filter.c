@@ -245,6 +245,33 @@ static void test_iprev(void **state)
 	}
 }
 
+/* Two names lead back; the answer for the second comes first. */
+static void test_iprev_order(void **state)
+{
+	(void)state;
+	struct zone *zone = zone_of("9.2.0.192.in-addr.arpa PTR first.org\n9.2.0.192.in-addr.arpa PTR second.org\n"
+				    "first.org A 192.0.2.9\nsecond.org A 192.0.2.9\n");
+	struct arena *arena = arena_create();
+	struct snapshot *snapshot = snapshot_of(NULL);
+	struct scan *scan = scan_create(arena, snapshot, 1700000000);
+	assert_true(ip_parse(SLICE("192.0.2.9"), &scan->client.ip));
+	pipeline_begin(scan);
+	pipeline_enter(scan, PHASE_CONNECT);
+	assert_int_equal(pipeline_advance(scan, PHASE_CONNECT), PIPELINE_NEED);
+	assert_int_equal(zone_driver_answer(scan->questions, zone), 1);
+	assert_int_equal(pipeline_advance(scan, PHASE_CONNECT), PIPELINE_NEED);
+	const struct question *second = questions_at(scan->questions, 2);
+	need_text(second->name, "second.org");
+	struct answer answer = zone_lookup(zone, second->name, second->type);
+	question_answer(scan->questions, second->index, &answer);
+	assert_int_equal(pipeline_advance(scan, PHASE_CONNECT), PIPELINE_NEED);
+	zone_driver_run(scan, PHASE_CONNECT, zone);
+	need_text(scan->client.name, "first.org");
+	arena_destroy(&arena);
+	snapshot_release(&snapshot);
+	zone_destroy(&zone);
+}
+
 static void test_helo(void **state)
 {
 	static const struct {
@@ -342,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_null_sender),
 		cmocka_unit_test(test_shadow),
 		cmocka_unit_test(test_iprev),
+		cmocka_unit_test(test_iprev_order),
 		cmocka_unit_test(test_helo),
 		cmocka_unit_test(test_iprev_reject),
 		cmocka_unit_test(test_received_spf),
