@@ -3,7 +3,6 @@
 #include <stddef.h>
 
 #include "filters/judged.h"
-#include "filters/spf_check.h"
 #include "filters/spf_macro.h"
 
 struct state {
@@ -14,14 +13,13 @@ struct state {
 };
 
 static const struct spf_engine *const engines[] = { &spf_native, &spf_libspf2 };
-
 static const struct setting_value engine_values[] = { { "native", 0 }, { "libspf2", 1 }, { NULL, 0 } };
 static const struct setting_value consequences[] = {
 	{ "score", SPF_SCORE }, { "reject", SPF_REJECT }, { "ignore", SPF_IGNORE }, { NULL, 0 },
 };
 
 #define AT(member) offsetof(struct spf_settings, member)
-static const struct setting settings[] = {
+static const struct setting spf_settings_table[] = {
 	{ .name = "engine", .type = SETTING_ENUM, .offset = AT(engine), .fallback = "native",
 	  .values = engine_values, .help = "who evaluates records: native (all of RFC 7208) or libspf2" },
 	{ .name = "fail", .type = SETTING_ENUM, .offset = AT(fail), .fallback = "score", .values = consequences,
@@ -80,6 +78,21 @@ static const struct {
 	[AUTH_PERMERROR] = { "SPF_PERMERROR", "SPF_HELO_PERMERROR" },
 };
 
+struct spf_limits spf_settings_limits(const struct spf_settings *settings)
+{
+	return (struct spf_limits){
+		.terms = (unsigned)settings->lookups,
+		.voids = (unsigned)settings->void_lookups,
+		.mx_names = (unsigned)settings->mx_names,
+		.ptr_names = (unsigned)settings->ptr_names,
+	};
+}
+
+const struct spf_engine *spf_settings_engine(const struct spf_settings *settings)
+{
+	return engines[settings->engine];
+}
+
 static struct spf_request common_request(const struct scan *scan, const struct spf_settings *s,
 					 const struct judged *judged, enum phase phase)
 {
@@ -89,12 +102,7 @@ static struct spf_request common_request(const struct scan *scan, const struct s
 		.receiver = scan->snapshot->config->top->hostname,
 		.now = scan->now,
 		.needed = phase,
-		.limits = {
-			.terms = (unsigned)s->lookups,
-			.voids = (unsigned)s->void_lookups,
-			.mx_names = (unsigned)s->mx_names,
-			.ptr_names = (unsigned)s->ptr_names,
-		},
+		.limits = spf_settings_limits(s),
 	};
 }
 
@@ -119,7 +127,7 @@ static void begin(struct scan *scan, struct state *state, const struct spf_setti
 		state->concluded = true;
 		return;
 	}
-	const struct spf_engine *engine = engines[s->engine];
+	const struct spf_engine *engine = spf_settings_engine(s);
 	state->request = common_request(scan, s, &state->judged, phase);
 	set_sender(&state->request, &scan->envelope.sender);
 	state->mail = spf_check_begin(scan->arena, scan->questions, engine, &state->request);
@@ -232,7 +240,7 @@ const struct filter spf_filter = {
 	.phases = PHASE_BIT(PHASE_MAIL) | PHASE_BIT(PHASE_HEADERS),
 	.state_size = sizeof(struct state),
 	.step = step,
-	.settings = settings,
+	.settings = spf_settings_table,
 	.settings_size = sizeof(struct spf_settings),
 	.symbols = symbols,
 };

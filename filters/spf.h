@@ -6,6 +6,7 @@
  * are passed over: the facts stay unknown.
  */
 #include "filters/filter.h"
+#include "filters/spf_check.h"
 
 /* What follows from a result. */
 enum spf_consequence { SPF_SCORE, SPF_REJECT, SPF_IGNORE };
@@ -20,6 +21,9 @@ struct spf_settings {
 	int64_t lookups, void_lookups, mx_names, ptr_names;
 	struct slice text;              /* of a refusal; SPF macros (RFC 7208 7) */
 };
+
+struct spf_limits spf_settings_limits(const struct spf_settings *settings);
+const struct spf_engine *spf_settings_engine(const struct spf_settings *settings);
 
 extern const struct filter spf_filter;
 

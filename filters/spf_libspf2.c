@@ -196,7 +196,7 @@ static SPF_errcode_t get_exp(SPF_server_t *server, const char *domain, char **bu
 	char *text = realloc(*buf, 2);
 	if (text == NULL)
 		return SPF_E_NO_MEMORY;
-	strcpy(text, "-");
+	memcpy(text, "-", 2);
 	*buf = text;
 	*len = 2;
 	return SPF_E_SUCCESS;

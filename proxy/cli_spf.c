@@ -1,6 +1,7 @@
 /*
  * gatehouse spf: what SPF says of a client, its HELO name and a sender, for
- * administrators.
+ * administrators. By the settings of the configuration's sections dns and
+ * filter spf.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -9,84 +10,93 @@
 
 #include "base/json.h"
 #include "base/zonefile.h"
-#include "filters/spf_check.h"
+#include "filters/spf.h"
+#include "message/address.h"
 #include "message/received_spf.h"
+#include "proxy/cli_config.h"
 #include "proxy/commands.h"
-#include "proxy/commands.h"
+#include "proxy/driver_wait.h"
 
 static const char usage[] =
-	"usage: gatehouse spf [--zone FILE] [--engine native|libspf2] --client IP --helo NAME --from ADDRESS\n"
-	"                     [--receiver NAME] [--time UNIX] [--json]\n"
+	"usage: gatehouse spf [-c FILE] [--zone FILE] [--engine native|libspf2] --client IP --helo NAME\n"
+	"                     --from ADDRESS [--receiver NAME] [--time UNIX] [--json]\n"
 	"Checks the sender's SPF record (RFC 7208). With an empty ADDRESS the HELO name is checked.\n"
-	"  --zone FILE      answer DNS questions from a zone file alone\n"
-	"  --receiver NAME  our host name, for %{r} and Received-SPF\n"
-	"  --time UNIX      the time, for %{t}\n";
+	"  -c, --config FILE  default: " GATEHOUSE_CONF ", else built-in defaults\n"
+	"  --zone FILE        answer DNS questions from a zone file alone\n"
+	"  --engine NAME      instead of the configuration's\n"
+	"  --receiver NAME    our host name, for %{r} and Received-SPF\n"
+	"  --time UNIX        the time, for %{t}\n";
 
 struct options {
-	const char *zone, *client, *from;
+	const char *config, *zone, *client, *from;
 	const struct spf_engine *engine;
 	struct spf_request request;
 	bool json;
 };
 
 static const struct option long_options[] = {
-	{ "zone", required_argument, NULL, 'z' },     { "engine", required_argument, NULL, 'e' },
-	{ "client", required_argument, NULL, 'c' },   { "helo", required_argument, NULL, 'h' },
-	{ "from", required_argument, NULL, 'f' },     { "receiver", required_argument, NULL, 'r' },
-	{ "time", required_argument, NULL, 't' },     { "json", no_argument, NULL, 'j' },
-	{ "help", no_argument, NULL, '?' + 128 },     { NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' },   { "zone", required_argument, NULL, 'z' },
+	{ "engine", required_argument, NULL, 'e' },   { "client", required_argument, NULL, 'i' },
+	{ "helo", required_argument, NULL, 'n' },     { "from", required_argument, NULL, 'f' },
+	{ "receiver", required_argument, NULL, 'r' }, { "time", required_argument, NULL, 't' },
+	{ "json", no_argument, NULL, 'j' },           { "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
-static int bad_usage(const char *what, const char *value)
+enum mode { MODE_CHECK, MODE_HELP, MODE_BAD };
+
+static enum mode bad_usage(const char *what, const char *value)
 {
 	fprintf(stderr, "gatehouse spf: %s%s\n%s", what, value, usage);
-	return EX_USAGE;
+	return MODE_BAD;
 }
 
+/* False: it has a bad value. */
 static bool take_option(int c, struct options *o)
 {
-	uint64_t time_given;
+	uint64_t unix_time = 0;
+	bool ok = true;
 	switch (c) {
-	case 'z': o->zone = optarg; return true;
-	case 'c': o->client = optarg; return true;
-	case 'h': o->request.helo = slice_str(optarg); return true;
-	case 'f': o->from = optarg; return true;
-	case 'r': o->request.receiver = slice_str(optarg); return true;
-	case 'j': o->json = true; return true;
+	case 'c': o->config = optarg; break;
+	case 'z': o->zone = optarg; break;
+	case 'i':
+		o->client = optarg;
+		ok = ip_parse(slice_str(optarg), &o->request.client);
+		break;
+	case 'n': o->request.helo = slice_str(optarg); break;
+	case 'f': o->from = optarg; break;
+	case 'r': o->request.receiver = slice_str(optarg); break;
+	case 'j': o->json = true; break;
 	case 'e':
 		o->engine = spf_engine_find(slice_str(optarg));
-		return o->engine != NULL;
-	case 't':
-		if (!slice_u64(slice_str(optarg), INT64_MAX, &time_given))
-			return false;
-		o->request.now = (int64_t)time_given;
-		return true;
-	default: return false;
+		ok = o->engine != NULL;
+		break;
+	default:
+		ok = slice_u64(slice_str(optarg), INT64_MAX, &unix_time);
+		o->request.now = (int64_t)unix_time;
 	}
+	return ok;
 }
 
-/* 0, or the exit status. */
-static int read_options(int argc, char **argv, struct options *o)
+static enum mode read_options(int argc, char **argv, struct options *o)
 {
 	int c;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-		if (c == '?' + 128) {
-			fputs(usage, stdout);
-			return -1;
+	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+		if (c == 'h')
+			return MODE_HELP;
+		if (c == '?') {
+			fputs(usage, stderr);
+			return MODE_BAD;
 		}
-		if (c == '?' || !take_option(c, o))
-			return bad_usage("bad value: ", c == '?' ? "" : optarg);
+		if (!take_option(c, o))
+			return bad_usage("bad value: ", optarg);
 	}
 	if (optind < argc)
 		return bad_usage("unexpected argument: ", argv[optind]);
 	if (o->client == NULL || o->from == NULL)
 		return bad_usage("--client and --from are needed", "");
-	if (o->zone == NULL)
-		return bad_usage("--zone is needed: this version asks no name servers", "");
-	if (!ip_parse(slice_str(o->client), &o->request.client))
-		return bad_usage("not an address: ", o->client);
-	return 0;
+	return MODE_CHECK;
 }
 
 static void print_json(const struct spf_outcome *outcome, struct slice received)
@@ -109,10 +119,15 @@ static void print_json(const struct spf_outcome *outcome, struct slice received)
 	buf_free(&out);
 }
 
+/* What the domain or the client wrote may hold anything: a terminal doesn't get it raw. */
 static void print_line(const char *name, struct slice value)
 {
+	struct buf out = { 0 };
+	for (size_t i = 0; i < value.len; i++)
+		buf_add_char(&out, value.data[i] >= ' ' && value.data[i] < 0x7f ? value.data[i] : '?');
 	if (value.len > 0)
-		printf("%-12s %.*s\n", name, SLICE_ARG(value));
+		printf("%-12s %s\n", name, buf_cstr(&out));
+	buf_free(&out);
 }
 
 static void print_text(const struct spf_outcome *outcome, struct slice received)
@@ -127,23 +142,20 @@ static void print_text(const struct spf_outcome *outcome, struct slice received)
 	printf("%-12s %u\n%.*s\n", "lookups", outcome->lookups, SLICE_ARG(received));
 }
 
-static void answer_from_zone(struct questions *qs, const struct zone *zone)
-{
-	struct question *q;
-	while ((q = questions_next(qs)) != NULL) {
-		struct answer answer = zone_lookup(zone, q->name, q->type);
-		question_answer(qs, q->index, &answer);
-	}
-}
+/* The evaluation as a whole (RFC 7208 4.6.4: at least 20 s). */
+#define DEADLINE_MS 60000
 
-static int check(const struct options *o, struct arena *arena, struct zone *zone)
+static int check(const struct options *o, struct arena *arena, struct wait_driver *driver)
 {
-	struct questions *qs = questions_create(arena);
-	struct spf_check *run = spf_check_begin(arena, qs, o->engine, &o->request);
-	while (spf_check_step(run) == STEP_NEED)
-		answer_from_zone(qs, zone);
-	const struct spf_outcome *outcome = spf_check_outcome(run);
 	const struct spf_request *request = &o->request;
+	struct questions *qs = questions_create(arena);
+	struct wait *wait = wait_begin(driver, qs, request->now);
+	struct spf_check *run = spf_check_begin(arena, qs, o->engine, request);
+	while (spf_check_step(run) == STEP_NEED)
+		if (!wait_answers(wait, DEADLINE_MS))
+			questions_give_up(qs, "timeout");
+	wait_end(&wait);
+	const struct spf_outcome *outcome = spf_check_outcome(run);
 	const struct received_spf field = { &outcome->fact, request->client, request->helo, request->receiver };
 	(o->json ? print_json : print_text)(outcome, received_spf_line(arena, &field));
 	return EX_OK;
@@ -164,20 +176,85 @@ static int read_zone(struct zone *zone, const char *path)
 	return EX_DATAERR;
 }
 
+static int check_with_dns(const struct options *o, const struct config_dns *dns, struct arena *arena,
+			  const struct zone *zone)
+{
+	char error[WAIT_ERROR_MAX];
+	const struct wait_driver_config setup = {
+		.resolver = {
+			.forward = dns->forward.items,
+			.forward_count = dns->forward.count,
+			.zone = zone,
+			.timeout = dns->timeout,
+			.dnssec = dns->dnssec,
+			.trust_anchor = dns->trust_anchor,
+		},
+	};
+	struct wait_driver *driver = wait_driver_create(&setup, error);
+	if (driver == NULL) {
+		fprintf(stderr, "gatehouse spf: %s\n", error);
+		return EX_UNAVAILABLE;
+	}
+	int status = check(o, arena, driver);
+	wait_driver_destroy(&driver);
+	return status;
+}
+
+static void use_settings(struct options *o, const struct config *config)
+{
+	for (size_t i = 0; i < config->filter_count; i++) {
+		if (!slice_eq(config->filters[i].name, slice_str(spf_filter.name)))
+			continue;
+		o->request.limits = spf_settings_limits(config->filters[i].values);
+		if (o->engine == NULL)
+			o->engine = spf_settings_engine(config->filters[i].values);
+	}
+	if (o->zone == NULL && config->dns->zone_file.len > 0)
+		o->zone = config->dns->zone_file.data;
+}
+
+/* As a door gets it under SMTPUTF8: with A-labels. */
+static void set_sender(struct arena *arena, struct options *o)
+{
+	struct slice domain;
+	spf_request_mail_from(&o->request, slice_str(o->from));
+	bool ascii = true;
+	for (size_t i = 0; i < o->request.domain.len; i++)
+		ascii = ascii && (unsigned char)o->request.domain.data[i] < 0x80;
+	if (!ascii && address_domain(arena, o->request.domain, ADDRESS_UTF8 | ADDRESS_LAX, &domain) == ADDRESS_OK)
+		o->request.domain = domain;
+}
+
+static int check_with_config(struct options *o, struct arena *arena)
+{
+	struct config_errors errors = { .arena = arena };
+	const struct config *config = cli_config_read(arena, o->config, NULL, &errors);
+	if (config == NULL) {
+		cli_print_errors(stderr, "", &errors);
+		return EX_CONFIG;
+	}
+	use_settings(o, config);
+	if (o->zone == NULL)
+		return check_with_dns(o, config->dns, arena, NULL);
+	struct zone *zone = zone_create();
+	int status = read_zone(zone, o->zone);
+	if (status == 0)
+		status = check_with_dns(o, config->dns, arena, zone);
+	zone_destroy(&zone);
+	return status;
+}
+
 int cli_spf(int argc, char **argv)
 {
-	struct options o = { .engine = &spf_native, .request = { .now = time(NULL) } };
-	int status = read_options(argc, argv, &o);
-	if (status != 0)
-		return status < 0 ? EX_OK : status;
-	o.request.limits = spf_default_limits;
-	spf_request_mail_from(&o.request, slice_str(o.from));
-	struct zone *zone = zone_create();
+	struct options o = { .request = { .now = time(NULL) } };
+	enum mode mode = read_options(argc, argv, &o);
+	if (mode == MODE_HELP)
+		fputs(usage, stdout);
+	if (mode != MODE_CHECK)
+		return mode == MODE_HELP ? EX_OK : EX_USAGE;
 	struct arena *arena = arena_create();
-	status = read_zone(zone, o.zone);
-	if (status == 0)
-		status = check(&o, arena, zone);
+	set_sender(arena, &o);
+	int status = check_with_config(&o, arena);
 	arena_destroy(&arena);
-	zone_destroy(&zone);
 	return status;
 }

@@ -78,6 +78,8 @@ def test_libspf2_engine(tmp_path, capsys):
 
 
 ZONE = """\
+xn--bcher-kva.example TXT "v=spf1 exists:%{o} -all"
+xn--bcher-kva.example A 192.0.2.1
 a.org TXT "v=spf1 mx include:%{d2r}.b.org -all"
 a.org MX 0 m.a.org
 m.a.org A 192.0.2.1
@@ -92,6 +94,7 @@ def test_output(tmp_path):
     assert got.pop("received_spf").startswith("Received-SPF: pass (mx.our.org: a.org designates 192.0.2.1 ")
     assert got == {"result": "pass", "domain": "a.org", "explanation": "", "mechanism": "mx", "problem": "",
                    "identity": "mailfrom", "sender": "joe@a.org", "lookups": 1}
+    assert check(zone_file, "192.0.2.2", "h.org", "joe@b\u00fccher.example")["result"] == "pass"
     got = check(zone_file, "192.0.2.2", "slow.org", "")
     assert (got["result"], got["identity"], got["problem"]) == ("temperror", "helo", "slow.org: timeout")
     assert check(zone_file, "192.0.2.2", "h.org", "joe@a.org")["result"] == "permerror"
@@ -109,6 +112,24 @@ def test_usage(arguments, status):
     run = subprocess.run([PROGRAM, "spf", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     assert run.returncode == status
     assert b"gatehouse" in (run.stdout if status == 0 else run.stderr)
+
+
+def test_settings_and_terminal(tmp_path):
+    """The configuration's zone, limits and engine; for people, without what a terminal would act on."""
+    (tmp_path / "zone").write_text('a.org TXT "v=spf1 a a a -all exp=e.org"\na.org A 192.0.2.1\n'
+                                   'e.org TXT "%{l}"\n', encoding="ascii")
+    conf = tmp_path / "gatehouse.conf"
+    arguments = [PROGRAM, "spf", "-c", conf, "--client", "192.0.2.2", "--helo", "h.org", "--from", "x\x1b[2J@a.org"]
+
+    def run(lookups):
+        conf.write_text(f'dns {{ zone-file = "{tmp_path}/zone" }}\nfilter spf {{ lookups = {lookups} }}\n',
+                        encoding="ascii")
+        return subprocess.run(arguments, stdout=subprocess.PIPE, check=True).stdout
+    assert b"permerror" in run(2)
+    out = run(3)
+    assert b"explanation  x?[2J" in out and b"\x1b" not in out
+    conf.write_text("filter spf { lookups = none }\n", encoding="ascii")
+    assert subprocess.run(arguments, stderr=subprocess.PIPE, check=False).returncode == 78
 
 
 def test_broken_zone(tmp_path):

@@ -131,7 +131,8 @@ static void test_explanation(void **state)
 	static const struct {
 		const char *text, *want;
 	} tests[] = {
-		{ "See http://%{d}/why?s=%{S}&ip=%{C}", "See http://email.example.com/why?s=strong-bad%40email.example.com&ip=192.0.2.3" },
+		{ "See http://%{d}/?s=%{S}&ip=%{C}",
+		  "See http://email.example.com/?s=strong-bad%40email.example.com&ip=192.0.2.3" },
 		{ "%{c} at %{t} to %{r}", "192.0.2.3 at 1700000000 to unknown" },
 		{ "ends with a dot.", "ends with a dot." },
 		{ "", "" },
@@ -319,8 +320,9 @@ static void answer(struct questions *qs, const struct zone *zone, enum order ord
 	fail_msg("it waits, but has asked nothing");
 }
 
-static struct evaluation evaluate(struct arena *arena, const struct zone *zone, const struct spf_engine *engine,
-				  const struct spf_request *request, enum order order)
+static struct evaluation evaluate(struct arena *arena, const struct zone *zone,
+				  const struct spf_engine *engine, const struct spf_request *request,
+				  enum order order)
 {
 	struct evaluation e = { 0 };
 	struct questions *qs = questions_create(arena);

@@ -49,7 +49,9 @@ static struct snapshot *snapshot_of(const char *text)
 {
 	struct arena *arena = arena_create();
 	struct config_errors errors = { .arena = arena };
-	struct slice all = arena_printf(arena, "hostname = mx.our.org\nrelay { domains = {our.org} networks = {10.0.0.0/8} }\n%s",
+	struct slice all = arena_printf(arena,
+					"hostname = mx.our.org\n"
+					"relay { domains = {our.org} networks = {10.0.0.0/8} }\n%s",
 					text ? text : "");
 	struct config *config = config_read(arena, "-", all, filter_sections(), &errors);
 	if (config == NULL)
@@ -120,22 +122,32 @@ static void test_results(void **state)
 		{ { NULL, "192.0.2.1", "h.pass.org", "a@nowhere.org", NULL }, "SPF_NONE", 0, NULL },
 		{ { NULL, "192.0.2.1", "h.pass.org", "a@fail.org", NULL }, "SPF_HELO_PASS", 0, NULL },
 		{ { NULL, "192.0.2.2", "fail.org", "a@pass.org", NULL }, "SPF_HELO_FAIL", 0, NULL },
-		{ { "filter spf { fail = reject }", "192.0.2.1", "h.org", "a@plain.org", NULL }, "SPF_FAIL", 550, "5.7.23" },
-		{ { "filter spf { fail = reject }", "192.0.2.1", "h.org", "a@soft.org", NULL }, "SPF_SOFTFAIL", 0, NULL },
-		{ { "filter spf { softfail = reject }", "192.0.2.1", "h.org", "a@soft.org", NULL }, "SPF_SOFTFAIL", 550, "5.7.23" },
-		{ { "filter spf { permerror = reject }", "192.0.2.1", "h.org", "a@bad.org", NULL }, "SPF_PERMERROR", 550, "5.7.24" },
-		{ { "filter spf { on-error = defer }", "192.0.2.1", "h.org", "a@dead.org", NULL }, "SPF_TEMPERROR", 451, "4.7.24" },
-		{ { "filter spf { helo-fail = reject }", "192.0.2.2", "fail.org", "a@pass.org", NULL }, "SPF_HELO_FAIL", 550, "5.7.23" },
+		{ { "filter spf { fail = reject }", "192.0.2.1", "h.org", "a@plain.org", NULL },
+		  "SPF_FAIL", 550, "5.7.23" },
+		{ { "filter spf { fail = reject }", "192.0.2.1", "h.org", "a@soft.org", NULL },
+		  "SPF_SOFTFAIL", 0, NULL },
+		{ { "filter spf { softfail = reject }", "192.0.2.1", "h.org", "a@soft.org", NULL },
+		  "SPF_SOFTFAIL", 550, "5.7.23" },
+		{ { "filter spf { permerror = reject }", "192.0.2.1", "h.org", "a@bad.org", NULL },
+		  "SPF_PERMERROR", 550, "5.7.24" },
+		{ { "filter spf { on-error = defer }", "192.0.2.1", "h.org", "a@dead.org", NULL },
+		  "SPF_TEMPERROR", 451, "4.7.24" },
+		{ { "filter spf { helo-fail = reject }", "192.0.2.2", "fail.org", "a@pass.org", NULL },
+		  "SPF_HELO_FAIL", 550, "5.7.23" },
 		{ { "filter spf { fail = reject }", "192.0.2.2", "plain.org", "", NULL }, "SPF_FAIL", 550, "5.7.23" },
-		{ { "filter spf { engine = libspf2 }", "192.0.2.1", "h.org", "a@plain.org", NULL }, "SPF_FAIL", 0, NULL },
-		{ { "filter spf { trusted-forwarders = {192.0.2.0/30} }", "192.0.2.1", "h.org", "a@plain.org", NULL }, "SPF_FORWARDER", 0, NULL },
+		{ { "filter spf { engine = libspf2 }", "192.0.2.1", "h.org", "a@plain.org", NULL },
+		  "SPF_FAIL", 0, NULL },
+		{ { "filter spf { trusted-forwarders = {192.0.2.0/30} }", "192.0.2.1", "h.org", "a@plain.org", NULL },
+		  "SPF_FORWARDER", 0, NULL },
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(tests); i++) {
 		struct test t = begin(&tests[i].mail);
 		const struct hit *hit = need_hit(&t, tests[i].symbol);
 		assert_int_equal(hit->refusal.code, tests[i].code);
-		assert_int_equal(hit->action, tests[i].code == 0 ? ACTION_NONE : tests[i].code == 451 ? ACTION_DEFER : ACTION_REJECT);
+		assert_int_equal(hit->action, tests[i].code == 0     ? ACTION_NONE
+					      : tests[i].code == 451 ? ACTION_DEFER
+								     : ACTION_REJECT);
 		if (tests[i].code != 0)
 			assert_string_equal(hit->refusal.enhanced, tests[i].enhanced);
 		end(&t);
@@ -176,7 +188,8 @@ static void test_passed_over(void **state)
 static void test_facts_and_refusal(void **state)
 {
 	(void)state;
-	struct test t = begin(&(struct mail){ "filter spf { fail = reject }", "192.0.2.1", "h.pass.org", "a@fail.org", NULL });
+	const struct mail mail = { "filter spf { fail = reject }", "192.0.2.1", "h.pass.org", "a@fail.org", NULL };
+	struct test t = begin(&mail);
 	const struct facts *facts = &t.scan->facts;
 	assert_int_equal(facts->spf.result, AUTH_FAIL);
 	assert_false(facts->spf.helo);
@@ -192,7 +205,8 @@ static void test_facts_and_refusal(void **state)
 		  "fail.org does not let 192.0.2.1 send its mail (SPF)\nThe domain fail.org explains: ask mx.our.org");
 	need_text(hit->evidence, "a@fail.org from 192.0.2.1: -all");
 	end(&t);
-	t = begin(&(struct mail){ "filter spf { fail = reject  text = \"no %{z}\" }", "192.0.2.1", "h", "a@plain.org", NULL });
+	t = begin(&(struct mail){ "filter spf { fail = reject  text = \"no %{z}\" }", "192.0.2.1", "h",
+				  "a@plain.org", NULL });
 	need_text(need_hit(&t, "SPF_FAIL")->refusal.text, "SPF check failed");
 	end(&t);
 }
@@ -212,7 +226,8 @@ static void test_null_sender(void **state)
 static void test_shadow(void **state)
 {
 	(void)state;
-	struct test t = begin(&(struct mail){ "filter spf { fail = reject  shadow = on }", "192.0.2.1", "h.org", "a@plain.org", NULL });
+	struct test t = begin(&(struct mail){ "filter spf { fail = reject  shadow = on }", "192.0.2.1", "h.org",
+					      "a@plain.org", NULL });
 	assert_true(need_hit(&t, "SPF_FAIL")->shadow);
 	end(&t);
 }
@@ -346,8 +361,10 @@ static void test_received_spf(void **state)
 		  "\thelo=\"h??X: (y)\";\r\n"
 		  "\treceiver=mx.our.org;\r\n"
 		  "\tmechanism=\"ip4:192.0.2.0/24\"");
-	fact = (struct spf_fact){ .result = AUTH_PERMERROR, .domain = SLICE("x(y.org"), .sender = SLICE("postmaster@x(y.org"),
-				  .helo = true, .problem = SLICE("moo: unknown mechanism") };
+	fact = (struct spf_fact){
+		.result = AUTH_PERMERROR, .domain = SLICE("x(y.org"), .sender = SLICE("postmaster@x(y.org"),
+		.helo = true, .problem = SLICE("moo: unknown mechanism"),
+	};
 	spf.helo = SLICE_EMPTY;
 	assert_true(ip_parse(SLICE("2001:db8::1"), &spf.client));
 	need_text(received_spf_line(arena, &spf),
