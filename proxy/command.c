@@ -1,5 +1,6 @@
 #include "proxy/command.h"
 
+#include "filters/relay.h"
 #include "proxy/route.h"
 #include "proxy/smtp_syntax.h"
 #include "proxy/transaction.h"
@@ -225,7 +226,9 @@ static bool parse_rcpt(struct session *s, struct arena *arena, struct slice arg,
 	bool utf8 = s->transaction->scan->envelope.smtputf8;
 	enum address_error wrong = address_parse(arena, path.path, ADDRESS_RCPT | (utf8 ? ADDRESS_UTF8 : 0),
 						 &r->mailbox);
-	if (wrong != ADDRESS_OK)
+	if (wrong != ADDRESS_OK && relay_is_trick(path.path) && !client_is_ours(&s->client))
+		session_error(s, 550, "5.7.1", "Relaying denied");
+	else if (wrong != ADDRESS_OK)
 		session_error(s, 501, "5.1.3", "Bad recipient address: %s", address_error_text(wrong));
 	return wrong == ADDRESS_OK;
 }
