@@ -13,6 +13,7 @@ struct parameter {
 	struct slice value;     /* UTF-8; continuations joined, percent and encoded words undone */
 	struct slice raw;       /* as written, quotes undone; of the first piece */
 	bool extended;          /* came by RFC 2231 */
+	bool alternative;       /* how some readers take an odd construct: never found by name */
 };
 
 struct parameters {
