@@ -4,7 +4,7 @@
  */
 #include "message/message.h"
 
-#define FIRST_FIELDS 64u
+#define FIRST_FIELDS 8u
 
 /* Offset behind the line end of the line at `at`. */
 static size_t line_end(struct slice raw, size_t at)
@@ -64,10 +64,10 @@ static bool has_8bit(struct slice s)
 static void add_field(struct message *m, size_t *cap, struct slice field)
 {
 	if (m->header_count == *cap) {
-		struct header *more = arena_array(m->arena, struct header, *cap ? *cap * 2 : FIRST_FIELDS);
+		struct header *more = arena_array(m->arena, struct header, *cap ? *cap * 4 : FIRST_FIELDS);
 		if (*cap > 0)
 			memcpy(more, m->headers, *cap * sizeof(*more));
-		*cap = *cap ? *cap * 2 : FIRST_FIELDS;
+		*cap = *cap ? *cap * 4 : FIRST_FIELDS;
 		m->headers = more;
 	}
 	m->headers[m->header_count++] = parse_field(field);

@@ -49,6 +49,8 @@ struct part {
 	struct slice charset;        /* label, lower case; empty: none */
 	struct slice boundary;       /* of a multipart */
 	struct slice name;           /* file name: Content-Disposition's, else Content-Type's; UTF-8, decoded */
+	struct slice *names;         /* all that readers might show, `name` first */
+	size_t name_count;
 	struct slice disposition;    /* "attachment", "inline"; empty: none */
 	struct slice content_id;     /* without <> */
 	enum transfer_encoding encoding;
@@ -56,14 +58,14 @@ struct part {
 	size_t header_count;
 	struct slice raw;            /* header section and body */
 	struct slice body;           /* as it stands in the mail */
-	size_t begin;                /* offset of raw in the message; SIZE_MAX for parts of a decoded message/rfc822 */
+	size_t begin;                /* offset of raw in the message; SIZE_MAX: in a decoded message/rfc822 */
 	unsigned defects;            /* enum part_defect */
 	bool is_multipart;           /* has been taken apart, or tried to */
 	bool is_message;             /* message/rfc822 or message/global; its one child is the message inside */
 	bool is_text;                /* text/plain or other text shown as such */
 	bool is_html;                /* text/html, or a name that readers open as such */
-	bool is_attachment;          /* a leaf that readers offer as a file: disposition, name, or a type they don't show */
-	bool alternative;            /* another reading of broken structure: not part of the text, but scanned as a file */
+	bool is_attachment;          /* a leaf that readers offer as a file: by disposition, name or type */
+	bool alternative;            /* another reading of something broken: no text of the mail, but a file */
 
 	/* Made on demand by part_bytes(), part_text(), part_html(). */
 	bool have_bytes, have_text;
