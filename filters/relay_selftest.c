@@ -1,7 +1,7 @@
 #include "filters/relay_selftest.h"
 
 #include "base/buf.h"
-#include "filters/psl.h"
+#include "base/psl.h"
 #include "filters/relay.h"
 #include "message/address.h"
 

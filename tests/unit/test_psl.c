@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "filters/psl.h"
+#include "base/psl.h"
 #include "message/address.h"
 #include "tests/lib/shared.h"
 

@@ -1,5 +1,5 @@
-#ifndef GATEHOUSE_FILTERS_PSL_H
-#define GATEHOUSE_FILTERS_PSL_H
+#ifndef GATEHOUSE_BASE_PSL_H
+#define GATEHOUSE_BASE_PSL_H
 /*
  * psl: organisational domains by the list of public suffixes, as RFC 7489 3.2
  * has them. The one module that includes libpsl.

@@ -1,4 +1,4 @@
-#include "filters/psl.h"
+#include "base/psl.h"
 
 #include <libpsl.h>
 
