@@ -12,7 +12,7 @@ struct state {
 	bool begun, concluded;
 };
 
-static const struct spf_engine *const engines[] = { &spf_native, &spf_libspf2 };
+/* Indices into spf_engines. */
 static const struct setting_value engine_values[] = { { "native", 0 }, { "libspf2", 1 }, { NULL, 0 } };
 static const struct setting_value consequences[] = {
 	{ "score", SPF_SCORE }, { "reject", SPF_REJECT }, { "ignore", SPF_IGNORE }, { NULL, 0 },
@@ -90,7 +90,7 @@ struct spf_limits spf_settings_limits(const struct spf_settings *settings)
 
 const struct spf_engine *spf_settings_engine(const struct spf_settings *settings)
 {
-	return engines[settings->engine];
+	return spf_engines[settings->engine];
 }
 
 static struct spf_request common_request(const struct scan *scan, const struct spf_settings *s,

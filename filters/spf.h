@@ -13,7 +13,7 @@ enum spf_consequence { SPF_SCORE, SPF_REJECT, SPF_IGNORE };
 
 struct spf_settings {
 	struct filter_common common;
-	int engine;                     /* index into the engines: native, libspf2 */
+	int engine;                     /* index into spf_engines */
 	int fail, softfail, permerror;  /* enum spf_consequence; of MAIL FROM */
 	int helo_fail;                  /* enum spf_consequence; of HELO */
 	bool helo;                      /* check HELO beside MAIL FROM */

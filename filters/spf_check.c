@@ -12,12 +12,13 @@ struct spf_check {
 	struct spf_outcome outcome;
 };
 
+const struct spf_engine *const spf_engines[] = { &spf_native, &spf_libspf2, NULL };
+
 const struct spf_engine *spf_engine_find(struct slice name)
 {
-	static const struct spf_engine *const engines[] = { &spf_native, &spf_libspf2 };
-	for (size_t i = 0; i < sizeof(engines) / sizeof(*engines); i++)
-		if (slice_eq(name, slice_str(engines[i]->name)))
-			return engines[i];
+	for (size_t i = 0; spf_engines[i] != NULL; i++)
+		if (slice_eq(name, slice_str(spf_engines[i]->name)))
+			return spf_engines[i];
 	return NULL;
 }
 

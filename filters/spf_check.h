@@ -44,6 +44,7 @@ struct spf_engine {
 
 extern const struct spf_engine spf_native;  /* filters/spf_eval.c */
 extern const struct spf_engine spf_libspf2; /* filters/spf_libspf2.c */
+extern const struct spf_engine *const spf_engines[]; /* NULL-terminated */
 /* By name; NULL: none. */
 const struct spf_engine *spf_engine_find(struct slice name);
 

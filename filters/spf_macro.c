@@ -292,6 +292,8 @@ struct slice spf_dns_escape(struct arena *arena, struct slice name)
 	char *text = arena_alloc(arena, name.len * 4 + 1);
 	for (size_t i = 0; i < name.len; i++) {
 		unsigned char c = (unsigned char)name.data[i];
+		if (c >= 0x80)
+			return SLICE_EMPTY;
 		if (is_plain((char)c))
 			text[len++] = (char)c;
 		else

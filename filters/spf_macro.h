@@ -47,7 +47,8 @@ bool spf_macro_explanation(struct arena *arena, struct slice text, const struct 
 			   struct slice *explanation_r);
 
 /* As ask_dns() reads names: its octets are those of name, dots separate labels.
- * Returns name itself where nothing is to be escaped. */
+ * Returns name itself where nothing is to be escaped; the empty slice, which
+ * can't be asked, for what is not ASCII: such terms match nothing (RFC 8616 4). */
 struct slice spf_dns_escape(struct arena *arena, struct slice name);
 
 #endif

@@ -99,9 +99,12 @@ static void test_macro_edges(void **state)
 	check_text("empty parts", spf_macro_domain(arena, SLICE("%{l-}"), &v), "a..b");
 	check_text("empty parts reversed", spf_macro_domain(arena, SLICE("%{lr-}"), &v), ".b..a");
 	check_text("two of them", spf_macro_domain(arena, SLICE("%{l2-}"), &v), "b");
-	v.local = SLICE("a\\b \xff.c");
+	v.local = SLICE("a\\b \x7f.c");
 	struct slice name = spf_dns_escape(arena, spf_macro_domain(arena, SLICE("%{l}.x.org"), &v));
-	check_text("escape", name, "a\\092b\\032\\255.c.x.org");
+	check_text("escape", name, "a\\092b\\032\\127.c.x.org");
+	v.local = SLICE("b\xc3\xbc");
+	name = spf_dns_escape(arena, spf_macro_domain(arena, SLICE("%{l}.x.org"), &v));
+	check_text("not ASCII", name, "");
 	arena_destroy(&arena);
 }
 
@@ -422,6 +425,7 @@ static const struct evaluation_case {
 	{ "::ffff:192.0.2.1", "h.org", "a@mapped.org", "fail", "-all", "", 0 },
 	{ "192.0.2.1", "h.org", "joe@star.org", "pass", "exists:%{l}.%{o}.%{d}", "", 1 },
 	{ "192.0.2.1", "h.org", "\"a b\"@star.org", "pass", "exists:%{l}.%{o}.%{d}", "", 1 },
+	{ "192.0.2.1", "h.org", "b\xc3\xbc@star.org", "fail", "-all", "", 1 },
 	{ "192.0.2.1", "h.org", "a..b@star.org", "fail", "-all", "", 1 },
 	{ "192.0.2.1", "h.org", "a@inner.org", "neutral", "?include:good.org", "", 1 },
 	{ "10.0.0.1", "h.org", "a@inner.org", "softfail", "~all", "", 1 },
