@@ -4,7 +4,7 @@
 
 #include "base/store_backend.h"
 
-static const struct store_backend *const backends[] = { &store_memory };
+static const struct store_backend *const backends[] = { &store_memory, &store_lmdb, &store_redis };
 
 struct store *store_open(struct event_base *base, const struct store_config *config,
 			 char error_r[STORE_ERROR_MAX])
@@ -14,7 +14,7 @@ struct store *store_open(struct event_base *base, const struct store_config *con
 	for (size_t i = 0; colon != SLICE_NPOS && i < sizeof(backends) / sizeof(backends[0]); i++)
 		if (slice_eq(scheme, slice_str(backends[i]->scheme)))
 			return backends[i]->open(base, config, slice_from(config->url, colon + 1), error_r);
-	snprintf(error_r, STORE_ERROR_MAX, "\"%.*s\" is no store",
+	snprintf(error_r, STORE_ERROR_MAX, "\"%.*s\" is no store: memory:, lmdb:FOLDER or redis://host:port/db",
 		 SLICE_ARG(slice_head(config->url, 100)));
 	return NULL;
 }
@@ -75,10 +75,10 @@ static enum store_change apply_get(const struct store_request *request, int64_t 
 				   const struct store_entry *old, struct store_entry *entry,
 				   struct answer *answer)
 {
+	if (old == NULL && request->op == STORE_GET)
+		return STORE_UNCHANGED;
 	answer->number = entry->set_at;
 	if (old == NULL) {
-		if (request->op == STORE_GET)
-			return STORE_UNCHANGED;
 		entry->value = request->value;
 		entry->expires = expiry(now, request->ttl);
 		return STORE_WRITE;

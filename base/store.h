@@ -29,7 +29,7 @@ enum store_op {
 struct store_request {
 	enum store_op op;
 	struct slice key;   /* bytes; the asker's name comes first: "grey:…" */
-	struct slice value;
+	struct slice value; /* up to 64 KiB */
 	int64_t amount;     /* ADD: 0 reads the counter and begins none */
 	uint32_t ttl;       /* seconds from now; 0: for good */
 	bool touch;         /* GET, GET_OR_SET: a hit starts the ttl again */
