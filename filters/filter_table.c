@@ -3,16 +3,24 @@
 #include "filters/pipeline.h"
 
 #include "filters/arc.h"
+#include "filters/author.h"
 #include "filters/dkim.h"
+#include "filters/dmarc.h"
+#include "filters/forged_from.h"
 #include "filters/iprev.h"
 #include "filters/relay.h"
+#include "filters/sender_login.h"
 #include "filters/spf.h"
 
 const struct filter *const filter_table[] = {
 	&relay_filter,
 	&iprev_filter,
+	&author_filter,
+	&sender_login_filter,
 	&spf_filter,
 	&dkim_filter,
 	&arc_filter,
+	&dmarc_filter,
+	&forged_from_filter,
 	NULL,
 };

@@ -21,6 +21,7 @@ static const UNormalizer2 *fold;     /* NFKC_Casefold: removes what is ignorable
 static const UNormalizer2 *compose;
 static UIDNA *idna;
 static char latin_of[BMP];           /* the Latin letter or digit a character looks like, or 0 */
+static char ascii_look[0x80][3];     /* skeleton_confusable of each ASCII character */
 
 static void must(UErrorCode status, const char *what)
 {
@@ -71,9 +72,11 @@ static void open_icu(void)
 			latin_of[c] = latin_prototype(c);
 }
 
+static void open_all(void);
+
 void skeleton_preload(void)
 {
-	pthread_once(&once, open_icu);
+	pthread_once(&once, open_all);
 }
 
 /* UTF-16 text in the making. */
@@ -86,7 +89,6 @@ static struct wide from_utf8(struct arena *arena, struct slice utf8)
 {
 	struct wide w = { 0 };
 	UErrorCode status = U_ZERO_ERROR;
-	skeleton_preload();
 	utf8 = slice_head(utf8, TEXT_MAX);
 	w.text = arena_array(arena, UChar, utf8.len + 1);
 	u_strFromUTF8WithSub(w.text, (int32_t)utf8.len + 1, &w.len, utf8.data ? utf8.data : "",
@@ -288,6 +290,7 @@ struct slice skeleton_text(struct arena *arena, struct slice utf8)
 {
 	if (is_ascii(utf8))
 		return arena_lower(arena, utf8);
+	skeleton_preload();
 	struct rewriting r = { .in = normalize(arena, fold, from_utf8(arena, utf8)) };
 	r.out.text = arena_array(arena, UChar, (size_t)r.in.len + 1);
 	for (int32_t at = 0; at < r.in.len;) {
@@ -339,11 +342,41 @@ static void drop_marks(struct wide *w)
 	w->len = len;
 }
 
-struct slice skeleton_confusable(struct arena *arena, struct slice utf8)
+static struct slice spoof_look(struct arena *arena, struct slice utf8)
 {
 	struct wide w = spoof_skeleton(arena, normalize(arena, fold, from_utf8(arena, utf8)));
 	drop_marks(&w);
-	struct slice s = to_utf8(arena, normalize(arena, fold, w));
+	return to_utf8(arena, normalize(arena, fold, w));
+}
+
+/* Character by character, as ASCII allows: a list of domains is compared with
+ * every author's. */
+static struct slice ascii_spoof_look(struct arena *arena, struct slice ascii)
+{
+	char *out = arena_alloc(arena, 2 * ascii.len + 1);
+	size_t len = 0;
+	for (size_t i = 0; i < ascii.len; i++)
+		for (const char *look = ascii_look[(unsigned char)ascii.data[i]]; *look != '\0'; look++)
+			out[len++] = *look;
+	return slice_make(out, len);
+}
+
+static void open_all(void)
+{
+	struct arena *arena = arena_create();
+	open_icu();
+	for (size_t c = 1; c < sizeof(ascii_look) / sizeof(ascii_look[0]); c++) {
+		char text = (char)c;
+		struct slice look = spoof_look(arena, slice_make(&text, 1));
+		memcpy(ascii_look[c], look.data, look.len < 2 ? look.len : 2);
+	}
+	arena_destroy(&arena);
+}
+
+struct slice skeleton_confusable(struct arena *arena, struct slice utf8)
+{
+	skeleton_preload();
+	struct slice s = is_ascii(utf8) ? ascii_spoof_look(arena, utf8) : spoof_look(arena, utf8);
 	char *out = arena_alloc(arena, s.len + 1);
 	size_t len = 0;
 	for (size_t i = 0; i < s.len; i++) {
@@ -404,6 +437,7 @@ static unsigned sign_of(UChar32 c, UChar32 before, UChar32 after)
 
 unsigned skeleton_signs(struct slice utf8)
 {
+	skeleton_preload();
 	struct arena *arena = arena_create();
 	struct wide w = normalize(arena, compose, from_utf8(arena, utf8));
 	unsigned signs = 0;

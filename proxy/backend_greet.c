@@ -4,6 +4,7 @@
  * XFORWARD_README; the PROXY protocol of HAProxy, versions 1 and 2).
  */
 #include <arpa/inet.h>
+#include <event2/buffer.h>
 #include <stdio.h>
 
 #include "proxy/backend_private.h"

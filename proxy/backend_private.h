@@ -1,11 +1,10 @@
 #ifndef GATEHOUSE_PROXY_BACKEND_PRIVATE_H
 #define GATEHOUSE_PROXY_BACKEND_PRIVATE_H
 /* What backend*.c share. Nobody else includes this. */
-#include <event2/event_struct.h>
+#include <event2/bufferevent.h>
 #include <sys/socket.h>
 
 #include "proxy/backend.h"
-#include "proxy/stream.h"
 
 struct backend {
 	struct worker *worker;
@@ -28,8 +27,7 @@ struct expectation {
 
 struct backend_conn {
 	struct backend *backend;
-	struct stream *stream;
-	struct event timer;         /* of the oldest expectation */
+	struct bufferevent *bev;
 	struct reply_parser parser;
 	struct backend_caps caps;
 	struct expectation *queue;  /* oldest at head */

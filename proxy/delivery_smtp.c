@@ -43,8 +43,7 @@ struct smtp {
 	unsigned refused_code;
 	char refused_enhanced[16];
 	struct buf refused_text;
-	bool pipelined;            /* RCPT went out with MAIL: its reply is due too */
-	char trouble[200];         /* MAIL failed by our own trouble: the cause */
+	int callbacks;             /* replies still due from conn */
 };
 
 #define CHUNK (64u * 1024)
@@ -96,22 +95,15 @@ static bool is_our_trouble(const struct reply *reply)
 	       reply->code == 535 || reply->code < 200 || (reply->code >= 300 && reply->code < 400);
 }
 
-#define TROUBLE "Mail server has trouble, please try again later"
-
-static void describe_trouble(const struct reply *reply, char cause[200])
-{
-	snprintf(cause, 200, "said %u %.*s", reply->code, (int)(reply->text.len < 150 ? reply->text.len : 150),
-		 reply->text.data);
-}
-
 static void end_with_reply(struct smtp *s, const struct reply *reply)
 {
 	char enhanced[16];
 	struct buf text = { 0 };
 	if (is_our_trouble(reply)) {
 		char cause[200];
-		describe_trouble(reply, cause);
-		delivery_trouble(s->d, "4.3.0", TROUBLE, cause);
+		snprintf(cause, sizeof(cause), "said %u %.*s", reply->code,
+			 (int)(reply->text.len < 150 ? reply->text.len : 150), reply->text.data);
+		delivery_trouble(s->d, "4.3.0", "Mail server has trouble, please try again later", cause);
 		return;
 	}
 	const struct outcome outcome = {
@@ -129,7 +121,7 @@ static void lost(struct smtp *s, const char *why)
 	bool handed_over = s->stage == STAGE_CONTENT || s->stage == STAGE_DOT;
 	backend_conn_drop(&s->conn);
 	s->stage = STAGE_IDLE;
-	s->mail_ok = s->pipelined = false;
+	s->mail_ok = false;
 	s->replayed = 0;
 	if (!s->retried && !handed_over) {
 		s->retried = true;
@@ -147,7 +139,7 @@ static void differs(struct smtp *s, const struct reply *reply)
 	s->stage = STAGE_IDLE;
 	s->mail_ok = false;
 	s->replayed = 0;
-	delivery_trouble(s->d, "4.3.0", TROUBLE, cause);
+	delivery_trouble(s->d, "4.3.0", "Mail server has trouble, please try again later", cause);
 }
 
 /* ---- the steps */
@@ -180,29 +172,16 @@ static void connect_now(struct smtp *s)
 	s->wait = backend_connect(d->backend, d->client, s->retried, on_connected, s);
 }
 
-static void remember_refusal(struct smtp *s, const struct reply *reply)
+static void refuse_all(struct smtp *s, const struct reply *reply)
 {
 	char enhanced[16];
-	if (is_our_trouble(reply)) {
-		describe_trouble(reply, s->trouble);
-		return;
+	if (!is_our_trouble(reply)) {
+		s->refused_code = reply->code;
+		buf_clear(&s->refused_text);
+		plain_text(reply, &s->refused_text);
+		snprintf(s->refused_enhanced, sizeof(s->refused_enhanced), "%s", enhanced_text(reply, enhanced));
 	}
-	s->refused_code = reply->code;
-	buf_clear(&s->refused_text);
-	plain_text(reply, &s->refused_text);
-	snprintf(s->refused_enhanced, sizeof(s->refused_enhanced), "%s", enhanced_text(reply, enhanced));
-}
-
-static void answer_refused(struct smtp *s)
-{
-	const struct outcome outcome = {
-		.code = s->refused_code, .enhanced = s->refused_enhanced, .from_backend = true,
-		.text = buf_slice(&s->refused_text),
-	};
-	if (s->refused_code != 0)
-		delivery_end(s->d, &outcome);
-	else
-		delivery_trouble(s->d, "4.3.0", TROUBLE, s->trouble);
+	end_with_reply(s, reply);
 }
 
 static void on_mail(void *arg, const struct reply *reply, const char *why)
@@ -212,18 +191,14 @@ static void on_mail(void *arg, const struct reply *reply, const char *why)
 		lost(s, why);
 		return;
 	}
-	s->stage = s->pipelined ? STAGE_RCPT : STAGE_IDLE;
-	s->trouble[0] = '\0';
+	s->stage = STAGE_IDLE;
 	if (reply_positive(reply)) {
 		s->mail_ok = s->mail_was_ok = true;
-		if (!s->pipelined)
-			advance(s);
+		advance(s);
 	} else if (s->mail_was_ok) {
 		differs(s, reply);
 	} else {
-		remember_refusal(s, reply);
-		if (!s->pipelined)
-			answer_refused(s);
+		refuse_all(s, reply);
 	}
 }
 
@@ -263,36 +238,15 @@ static int64_t reply_timeout(const struct smtp *s)
 	return backend_config(s->d->backend)->reply_timeout;
 }
 
-static void on_rcpt(void *arg, const struct reply *reply, const char *why);
-
-static void add_mail(struct buf *line, const struct smtp *s)
-{
-	const struct envelope *e = s->d->envelope;
-	buf_printf(line, "MAIL FROM:<%.*s>", SLICE_ARG(e->sender.text));
-	add_params(line, e->params, backend_conn_caps(s->conn)->bits);
-	buf_add_str(line, "\r\n");
-}
-
-static void add_rcpt(struct buf *line, const struct smtp *s, size_t recipient)
-{
-	const struct recipient *r = &s->d->envelope->recipients[recipient];
-	buf_printf(line, "RCPT TO:<%.*s>", SLICE_ARG(r->mailbox.text));
-	add_params(line, r->params, backend_conn_caps(s->conn)->bits);
-	buf_add_str(line, "\r\n");
-}
-
-/* With the recipient behind it in one go, where nothing has to be replayed. */
 static void send_mail(struct smtp *s)
 {
+	const struct envelope *e = s->d->envelope;
 	struct buf line = { 0 };
+	buf_printf(&line, "MAIL FROM:<%.*s>", SLICE_ARG(e->sender.text));
+	add_params(&line, e->params, backend_conn_caps(s->conn)->bits);
+	buf_add_str(&line, "\r\n");
 	s->stage = STAGE_MAIL;
-	s->pipelined = !s->want_content && !s->mail_was_ok && (backend_conn_caps(s->conn)->bits & CAP_PIPELINING);
-	add_mail(&line, s);
-	if (s->pipelined)
-		add_rcpt(&line, s, s->d->recipient);
 	backend_send(s->conn, buf_slice(&line), reply_timeout(s), on_mail, s);
-	if (s->pipelined)
-		backend_send(s->conn, SLICE_EMPTY, reply_timeout(s), on_rcpt, s);
 	buf_free(&line);
 }
 
@@ -317,12 +271,6 @@ static void on_rcpt(void *arg, const struct reply *reply, const char *why)
 		return;
 	}
 	s->stage = STAGE_IDLE;
-	if (s->pipelined && !s->mail_ok) { /* its own reply only says that MAIL failed */
-		s->pipelined = false;
-		answer_refused(s);
-		return;
-	}
-	s->pipelined = false;
 	if (reply_positive(reply)) {
 		remember_accepted(s, s->d->recipient);
 		s->replayed = s->d->recipient + 1;
@@ -346,8 +294,11 @@ static void on_replayed(void *arg, const struct reply *reply, const char *why)
 
 static void send_rcpt(struct smtp *s, size_t recipient, enum stage stage)
 {
+	const struct recipient *r = &s->d->envelope->recipients[recipient];
 	struct buf line = { 0 };
-	add_rcpt(&line, s, recipient);
+	buf_printf(&line, "RCPT TO:<%.*s>", SLICE_ARG(r->mailbox.text));
+	add_params(&line, r->params, backend_conn_caps(s->conn)->bits);
+	buf_add_str(&line, "\r\n");
 	s->stage = stage;
 	backend_send(s->conn, buf_slice(&line), reply_timeout(s), stage == STAGE_RCPT ? on_rcpt : on_replayed, s);
 	buf_free(&line);
@@ -447,6 +398,15 @@ static void send_data(struct smtp *s)
 
 /* ---- what comes next */
 
+static void answer_refused(struct smtp *s)
+{
+	const struct outcome outcome = {
+		.code = s->refused_code, .enhanced = s->refused_enhanced, .from_backend = true,
+		.text = buf_slice(&s->refused_text),
+	};
+	delivery_end(s->d, &outcome);
+}
+
 /* The next accepted recipient this connection hasn't heard of, or SIZE_MAX. */
 static size_t next_replay(struct smtp *s)
 {
@@ -460,6 +420,8 @@ static size_t next_replay(struct smtp *s)
 static void advance(struct smtp *s)
 {
 	size_t replay;
+	if (s->conn != NULL && !s->mail_ok && !backend_conn_usable(s->conn))
+		backend_conn_drop(&s->conn);
 	if (s->conn == NULL)
 		connect_now(s);
 	else if (!s->mail_ok)
