@@ -175,6 +175,9 @@ static bool parse_domain(struct arena *arena, struct slice text, struct slice *d
 	return true;
 }
 
+#define ENDPOINTS \
+	"an address to listen at or connect to (192.0.2.1:25, [::1]:25, host:25, unix:/path)"
+
 static const char *const TYPES[] = {
 	[SETTING_STRING] = "a text",
 	[SETTING_STRINGS] = "a list of texts",
@@ -187,8 +190,7 @@ static const char *const TYPES[] = {
 	[SETTING_CIDRS] = "an address or network (192.0.2.0/24, 2001:db8::/32)",
 	[SETTING_DOMAINS] = "a domain name (example.org, or *.example.org for all below it)",
 	[SETTING_MODE] = "a file mode in octal (0660)",
-	[SETTING_ENDPOINT] = "an address to listen at or connect to (192.0.2.1:25, [::1]:25, host:25, "
-			     "unix:/path)",
+	[SETTING_ENDPOINT] = ENDPOINTS,
 };
 
 const char *settings_type_text(enum setting_type type)

@@ -4,6 +4,7 @@
 
 #include "filters/judged.h"
 #include "filters/spf_macro.h"
+#include "message/received_spf.h"
 
 struct state {
 	struct judged judged;
@@ -233,6 +234,20 @@ static enum step step(struct scan *scan, void *memory, enum phase phase)
 		return STEP_NEED;
 	conclude(scan, state);
 	return STEP_DONE;
+}
+
+struct slice spf_received_field(const struct scan *scan)
+{
+	if (scan->facts.spf.result == AUTH_UNKNOWN)
+		return SLICE_EMPTY;
+	struct judged judged = judged_host(scan);
+	const struct received_spf spf = {
+		.fact = &scan->facts.spf,
+		.client = judged.ip,
+		.helo = judged.helo,
+		.receiver = scan->snapshot->config->top->hostname,
+	};
+	return received_spf_field(scan->arena, &spf);
 }
 
 const struct filter spf_filter = {

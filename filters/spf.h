@@ -25,6 +25,11 @@ struct spf_settings {
 struct spf_limits spf_settings_limits(const struct spf_settings *settings);
 const struct spf_engine *spf_settings_engine(const struct spf_settings *settings);
 
+/* The Received-SPF field (message/received_spf.h) of facts.spf, folded, without
+ * the final CRLF, in the scan's arena; empty if SPF was not checked. For whoever
+ * writes our header fields. */
+struct slice spf_received_field(const struct scan *scan);
+
 extern const struct filter spf_filter;
 
 #endif

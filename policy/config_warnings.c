@@ -137,7 +137,8 @@ static void certificates(struct warn *w)
 		const struct config_tls *tls = &w->config->tls[i];
 		const void *values = nth(w, &config_tls_section, i);
 		missing_file(w, values, "certificate", tls->certificate);
-		missing_file(w, values, "key", tls->key);
+		if (!slice_eq(tls->key, tls->certificate))
+			missing_file(w, values, "key", tls->key);
 	}
 }
 

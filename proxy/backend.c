@@ -144,7 +144,8 @@ static struct backend_conn *take_idle(struct backend *b)
 		b->idle = conn->next;
 		b->idle_count--;
 		conn->idle = false;
-		if (backend_conn_usable(conn)) {
+		evtimer_del(&conn->timer);
+		if (!conn->closed && stream_quiet(conn->stream)) {
 			conn->reused = true;
 			return conn;
 		}
@@ -241,7 +242,7 @@ void backend_conn_release(struct backend_conn **conn_p, bool clean)
 	b->idle = conn;
 	b->idle_count++;
 	const struct timeval idle = { .tv_sec = IDLE_SECONDS };
-	bufferevent_set_timeouts(conn->bev, &idle, NULL);
+	evtimer_add(&conn->timer, &idle);
 }
 
 void backend_conn_drop(struct backend_conn **conn)

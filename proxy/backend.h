@@ -75,7 +75,7 @@ void backend_write(struct backend_conn *conn, struct slice bytes);
 size_t backend_unsent(const struct backend_conn *conn);
 void backend_on_drained(struct backend_conn *conn, size_t low, void (*fn)(void *arg), void *arg);
 
-bool backend_conn_usable(const struct backend_conn *conn); /* not closed by the other side meanwhile */
+bool backend_conn_usable(const struct backend_conn *conn); /* not known to be closed by the other side */
 bool backend_conn_reused(const struct backend_conn *conn); /* it was idle before */
 const struct backend_caps *backend_conn_caps(const struct backend_conn *conn);
 struct backend *backend_conn_backend(const struct backend_conn *conn);

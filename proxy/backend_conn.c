@@ -1,13 +1,11 @@
 /* One connection to a backend: bytes out, replies in, in order. */
 #include <errno.h>
-#include <event2/buffer.h>
-#include <stdlib.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #include "proxy/backend_private.h"
+
+#define FLUSH_AT (32u * 1024) /* content waits for this much, or for its end */
 
 static void enter(struct backend_conn *conn)
 {
@@ -30,8 +28,8 @@ void conn_free(struct backend_conn *conn)
 		conn->released = true;
 		return;
 	}
-	if (conn->bev != NULL)
-		bufferevent_free(conn->bev);
+	stream_destroy(&conn->stream);
+	evtimer_del(&conn->timer);
 	reply_parser_free(&conn->parser);
 	free(conn->queue);
 	free(conn);
@@ -62,28 +60,25 @@ static void push(struct backend_conn *conn, const struct expectation *e)
 	conn->queue[(conn->head + conn->count++) % conn->cap] = *e;
 }
 
-/* The oldest expectation's time. Writing counts too: a backend that takes no
- * bytes is as stalled as one that says nothing. */
+/* The oldest expectation's time. */
 static void set_timeout(struct backend_conn *conn)
 {
 	if (conn->count == 0) {
-		bufferevent_set_timeouts(conn->bev, NULL, NULL);
+		evtimer_del(&conn->timer);
 		return;
 	}
 	int64_t ms = conn->queue[conn->head].timeout_ms;
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (int)(ms % 1000) * 1000 };
-	bufferevent_set_timeouts(conn->bev, &tv, &tv);
+	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (int)(ms % 1000) * 1000 };
+	evtimer_add(&conn->timer, &tv);
 }
 
 void conn_fail(struct backend_conn *conn, const char *why)
 {
 	struct expectation e;
 	conn->closed = true;
-	bufferevent_disable(conn->bev, EV_READ | EV_WRITE);
-	bufferevent_set_timeouts(conn->bev, NULL, NULL);
+	evtimer_del(&conn->timer);
 	enter(conn);
-	if (conn->drained != NULL && conn->count == 0)
-		conn->drained = NULL;
+	conn->drained = NULL;
 	while (!conn->released && pop(conn, &e))
 		e.fn(e.arg, NULL, why);
 	leave(conn);
@@ -119,21 +114,18 @@ static bool deliver_reply(struct backend_conn *conn)
 	return leave(conn);
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+static void on_input(void *arg)
 {
 	struct backend_conn *conn = arg;
-	struct evbuffer *in = bufferevent_get_input(bev);
+	struct slice in;
 	if (conn->idle) {
 		drop_idle(conn);
 		return;
 	}
-	while (evbuffer_get_length(in) > 0) {
-		struct evbuffer_iovec v;
+	while ((in = stream_input(conn->stream)).len > 0) {
 		size_t used;
-		if (evbuffer_peek(in, -1, NULL, &v, 1) < 1)
-			break;
-		enum reply_status status = reply_parse(&conn->parser, slice_make(v.iov_base, v.iov_len), &used);
-		evbuffer_drain(in, used);
+		enum reply_status status = reply_parse(&conn->parser, in, &used);
+		stream_take(conn->stream, used);
 		if (status == REPLY_NONSENSE) {
 			conn_fail(conn, conn->parser.problem);
 			return;
@@ -141,11 +133,11 @@ static void on_read(struct bufferevent *bev, void *arg)
 		if (status == REPLY_DONE && !deliver_reply(conn))
 			return;
 	}
+	stream_flush(conn->stream);
 }
 
-static void on_write(struct bufferevent *bev, void *arg)
+static void on_drained(void *arg)
 {
-	(void)bev;
 	struct backend_conn *conn = arg;
 	void (*fn)(void *) = conn->drained;
 	conn->drained = NULL;
@@ -156,43 +148,47 @@ static void on_write(struct bufferevent *bev, void *arg)
 	leave(conn);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void on_closed(void *arg, const char *why)
 {
 	struct backend_conn *conn = arg;
-	char why[160];
-	if (what & BEV_EVENT_CONNECTED) {
-		int one = 1;
-		setsockopt(bufferevent_getfd(bev), IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		return;
-	}
+	char text[160];
 	if (conn->idle) {
 		drop_idle(conn);
 		return;
 	}
-	if (what & BEV_EVENT_TIMEOUT)
-		snprintf(why, sizeof(why), "time-out waiting for the backend");
-	else if (what & BEV_EVENT_EOF)
-		snprintf(why, sizeof(why), "backend closed the connection");
-	else
-		snprintf(why, sizeof(why), "backend: %s", evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
-	conn_fail(conn, why);
+	snprintf(text, sizeof(text), "backend: %s", why ? why : "closed the connection");
+	conn_fail(conn, text);
 }
+
+static void on_ready(void *arg, const char *why)
+{
+	if (why != NULL)
+		on_closed(arg, why);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct backend_conn *conn = arg;
+	(void)fd, (void)what;
+	if (conn->idle)
+		drop_idle(conn);
+	else
+		conn_fail(conn, conn->closed ? "connection is closed" : "time-out waiting for the backend");
+}
+
+static const struct stream_callbacks callbacks = {
+	.input = on_input, .closed = on_closed, .drained = on_drained, .ready = on_ready,
+};
 
 struct backend_conn *conn_open(struct backend *backend, const char **why_r)
 {
 	struct backend_conn *conn = xcalloc(1, sizeof(*conn));
 	conn->backend = backend;
 	reply_parser_init(&conn->parser, NULL);
-	conn->bev = bufferevent_socket_new(backend->worker->base, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-	if (conn->bev == NULL) {
-		*why_r = "no bufferevent";
-		conn_free(conn);
-		return NULL;
-	}
-	bufferevent_setcb(conn->bev, on_read, on_write, on_event, conn);
-	bufferevent_enable(conn->bev, EV_READ | EV_WRITE);
-	if (bufferevent_socket_connect(conn->bev, (struct sockaddr *)&backend->address,
-				       (int)backend->address_len) != 0) {
+	evtimer_assign(&conn->timer, backend->worker->base, on_timer, conn);
+	conn->stream = stream_connect(backend->worker->base, (struct sockaddr *)&backend->address, backend->address_len,
+				      NULL, 0, false, &callbacks, conn);
+	if (conn->stream == NULL) {
 		*why_r = strerror(errno);
 		conn_free(conn);
 		return NULL;
@@ -202,41 +198,40 @@ struct backend_conn *conn_open(struct backend *backend, const char **why_r)
 
 void backend_send(struct backend_conn *conn, struct slice bytes, int64_t timeout_ms, backend_reply_fn *fn, void *arg)
 {
-	const struct expectation e = { fn, arg, timeout_ms };
+	const struct expectation e = { fn, arg, conn->closed ? 0 : timeout_ms };
 	bool first = conn->count == 0;
 	push(conn, &e);
-	if (bytes.len > 0)
-		bufferevent_write(conn->bev, bytes.data, bytes.len);
 	if (first)
-		set_timeout(conn);
-	if (conn->closed) /* fails from the loop, never before we return */
-		bufferevent_trigger_event(conn->bev, BEV_EVENT_EOF, BEV_TRIG_DEFER_CALLBACKS);
+		set_timeout(conn); /* a closed one fails from the loop, never before we return */
+	if (conn->closed)
+		return;
+	stream_write(conn->stream, bytes);
+	stream_flush(conn->stream);
 }
 
 void backend_write(struct backend_conn *conn, struct slice bytes)
 {
-	bufferevent_write(conn->bev, bytes.data, bytes.len);
+	stream_write(conn->stream, bytes);
+	if (stream_unsent(conn->stream) >= FLUSH_AT)
+		stream_flush(conn->stream);
 }
 
 size_t backend_unsent(const struct backend_conn *conn)
 {
-	return evbuffer_get_length(bufferevent_get_output(conn->bev));
+	return stream_unsent(conn->stream);
 }
 
 void backend_on_drained(struct backend_conn *conn, size_t low, void (*fn)(void *arg), void *arg)
 {
 	conn->drained = fn;
 	conn->drained_arg = arg;
-	bufferevent_setwatermark(conn->bev, EV_WRITE, low, 0);
+	stream_flush(conn->stream);
+	stream_low_water(conn->stream, low);
 }
 
 bool backend_conn_usable(const struct backend_conn *conn)
 {
-	char byte;
-	if (conn->closed)
-		return false;
-	ssize_t n = recv(bufferevent_getfd(conn->bev), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+	return !conn->closed && !stream_closed(conn->stream);
 }
 
 bool backend_conn_reused(const struct backend_conn *conn)

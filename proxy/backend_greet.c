@@ -4,7 +4,6 @@
  * XFORWARD_README; the PROXY protocol of HAProxy, versions 1 and 2).
  */
 #include <arpa/inet.h>
-#include <event2/buffer.h>
 #include <stdio.h>
 
 #include "proxy/backend_private.h"

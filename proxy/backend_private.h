@@ -1,10 +1,11 @@
 #ifndef GATEHOUSE_PROXY_BACKEND_PRIVATE_H
 #define GATEHOUSE_PROXY_BACKEND_PRIVATE_H
 /* What backend*.c share. Nobody else includes this. */
-#include <event2/bufferevent.h>
+#include <event2/event_struct.h>
 #include <sys/socket.h>
 
 #include "proxy/backend.h"
+#include "proxy/stream.h"
 
 struct backend {
 	struct worker *worker;
@@ -27,7 +28,8 @@ struct expectation {
 
 struct backend_conn {
 	struct backend *backend;
-	struct bufferevent *bev;
+	struct stream *stream;
+	struct event timer;         /* of the oldest expectation */
 	struct reply_parser parser;
 	struct backend_caps caps;
 	struct expectation *queue;  /* oldest at head */

@@ -43,7 +43,8 @@ struct smtp {
 	unsigned refused_code;
 	char refused_enhanced[16];
 	struct buf refused_text;
-	int callbacks;             /* replies still due from conn */
+	bool pipelined;            /* RCPT went out with MAIL: its reply is due too */
+	char trouble[200];         /* MAIL failed by our own trouble: the cause */
 };
 
 #define CHUNK (64u * 1024)
@@ -95,15 +96,22 @@ static bool is_our_trouble(const struct reply *reply)
 	       reply->code == 535 || reply->code < 200 || (reply->code >= 300 && reply->code < 400);
 }
 
+#define TROUBLE "Mail server has trouble, please try again later"
+
+static void describe_trouble(const struct reply *reply, char cause[200])
+{
+	snprintf(cause, 200, "said %u %.*s", reply->code, (int)(reply->text.len < 150 ? reply->text.len : 150),
+		 reply->text.data);
+}
+
 static void end_with_reply(struct smtp *s, const struct reply *reply)
 {
 	char enhanced[16];
 	struct buf text = { 0 };
 	if (is_our_trouble(reply)) {
 		char cause[200];
-		snprintf(cause, sizeof(cause), "said %u %.*s", reply->code,
-			 (int)(reply->text.len < 150 ? reply->text.len : 150), reply->text.data);
-		delivery_trouble(s->d, "4.3.0", "Mail server has trouble, please try again later", cause);
+		describe_trouble(reply, cause);
+		delivery_trouble(s->d, "4.3.0", TROUBLE, cause);
 		return;
 	}
 	const struct outcome outcome = {
@@ -121,7 +129,7 @@ static void lost(struct smtp *s, const char *why)
 	bool handed_over = s->stage == STAGE_CONTENT || s->stage == STAGE_DOT;
 	backend_conn_drop(&s->conn);
 	s->stage = STAGE_IDLE;
-	s->mail_ok = false;
+	s->mail_ok = s->pipelined = false;
 	s->replayed = 0;
 	if (!s->retried && !handed_over) {
 		s->retried = true;
@@ -139,7 +147,7 @@ static void differs(struct smtp *s, const struct reply *reply)
 	s->stage = STAGE_IDLE;
 	s->mail_ok = false;
 	s->replayed = 0;
-	delivery_trouble(s->d, "4.3.0", "Mail server has trouble, please try again later", cause);
+	delivery_trouble(s->d, "4.3.0", TROUBLE, cause);
 }
 
 /* ---- the steps */
@@ -172,16 +180,29 @@ static void connect_now(struct smtp *s)
 	s->wait = backend_connect(d->backend, d->client, s->retried, on_connected, s);
 }
 
-static void refuse_all(struct smtp *s, const struct reply *reply)
+static void remember_refusal(struct smtp *s, const struct reply *reply)
 {
 	char enhanced[16];
-	if (!is_our_trouble(reply)) {
-		s->refused_code = reply->code;
-		buf_clear(&s->refused_text);
-		plain_text(reply, &s->refused_text);
-		snprintf(s->refused_enhanced, sizeof(s->refused_enhanced), "%s", enhanced_text(reply, enhanced));
+	if (is_our_trouble(reply)) {
+		describe_trouble(reply, s->trouble);
+		return;
 	}
-	end_with_reply(s, reply);
+	s->refused_code = reply->code;
+	buf_clear(&s->refused_text);
+	plain_text(reply, &s->refused_text);
+	snprintf(s->refused_enhanced, sizeof(s->refused_enhanced), "%s", enhanced_text(reply, enhanced));
+}
+
+static void answer_refused(struct smtp *s)
+{
+	const struct outcome outcome = {
+		.code = s->refused_code, .enhanced = s->refused_enhanced, .from_backend = true,
+		.text = buf_slice(&s->refused_text),
+	};
+	if (s->refused_code != 0)
+		delivery_end(s->d, &outcome);
+	else
+		delivery_trouble(s->d, "4.3.0", TROUBLE, s->trouble);
 }
 
 static void on_mail(void *arg, const struct reply *reply, const char *why)
@@ -191,14 +212,18 @@ static void on_mail(void *arg, const struct reply *reply, const char *why)
 		lost(s, why);
 		return;
 	}
-	s->stage = STAGE_IDLE;
+	s->stage = s->pipelined ? STAGE_RCPT : STAGE_IDLE;
+	s->trouble[0] = '\0';
 	if (reply_positive(reply)) {
 		s->mail_ok = s->mail_was_ok = true;
-		advance(s);
+		if (!s->pipelined)
+			advance(s);
 	} else if (s->mail_was_ok) {
 		differs(s, reply);
 	} else {
-		refuse_all(s, reply);
+		remember_refusal(s, reply);
+		if (!s->pipelined)
+			answer_refused(s);
 	}
 }
 
@@ -238,15 +263,36 @@ static int64_t reply_timeout(const struct smtp *s)
 	return backend_config(s->d->backend)->reply_timeout;
 }
 
-static void send_mail(struct smtp *s)
+static void on_rcpt(void *arg, const struct reply *reply, const char *why);
+
+static void add_mail(struct buf *line, const struct smtp *s)
 {
 	const struct envelope *e = s->d->envelope;
+	buf_printf(line, "MAIL FROM:<%.*s>", SLICE_ARG(e->sender.text));
+	add_params(line, e->params, backend_conn_caps(s->conn)->bits);
+	buf_add_str(line, "\r\n");
+}
+
+static void add_rcpt(struct buf *line, const struct smtp *s, size_t recipient)
+{
+	const struct recipient *r = &s->d->envelope->recipients[recipient];
+	buf_printf(line, "RCPT TO:<%.*s>", SLICE_ARG(r->mailbox.text));
+	add_params(line, r->params, backend_conn_caps(s->conn)->bits);
+	buf_add_str(line, "\r\n");
+}
+
+/* With the recipient behind it in one go, where nothing has to be replayed. */
+static void send_mail(struct smtp *s)
+{
 	struct buf line = { 0 };
-	buf_printf(&line, "MAIL FROM:<%.*s>", SLICE_ARG(e->sender.text));
-	add_params(&line, e->params, backend_conn_caps(s->conn)->bits);
-	buf_add_str(&line, "\r\n");
 	s->stage = STAGE_MAIL;
+	s->pipelined = !s->want_content && !s->mail_was_ok && (backend_conn_caps(s->conn)->bits & CAP_PIPELINING);
+	add_mail(&line, s);
+	if (s->pipelined)
+		add_rcpt(&line, s, s->d->recipient);
 	backend_send(s->conn, buf_slice(&line), reply_timeout(s), on_mail, s);
+	if (s->pipelined)
+		backend_send(s->conn, SLICE_EMPTY, reply_timeout(s), on_rcpt, s);
 	buf_free(&line);
 }
 
@@ -271,6 +317,12 @@ static void on_rcpt(void *arg, const struct reply *reply, const char *why)
 		return;
 	}
 	s->stage = STAGE_IDLE;
+	if (s->pipelined && !s->mail_ok) { /* its own reply only says that MAIL failed */
+		s->pipelined = false;
+		answer_refused(s);
+		return;
+	}
+	s->pipelined = false;
 	if (reply_positive(reply)) {
 		remember_accepted(s, s->d->recipient);
 		s->replayed = s->d->recipient + 1;
@@ -294,11 +346,8 @@ static void on_replayed(void *arg, const struct reply *reply, const char *why)
 
 static void send_rcpt(struct smtp *s, size_t recipient, enum stage stage)
 {
-	const struct recipient *r = &s->d->envelope->recipients[recipient];
 	struct buf line = { 0 };
-	buf_printf(&line, "RCPT TO:<%.*s>", SLICE_ARG(r->mailbox.text));
-	add_params(&line, r->params, backend_conn_caps(s->conn)->bits);
-	buf_add_str(&line, "\r\n");
+	add_rcpt(&line, s, recipient);
 	s->stage = stage;
 	backend_send(s->conn, buf_slice(&line), reply_timeout(s), stage == STAGE_RCPT ? on_rcpt : on_replayed, s);
 	buf_free(&line);
@@ -398,15 +447,6 @@ static void send_data(struct smtp *s)
 
 /* ---- what comes next */
 
-static void answer_refused(struct smtp *s)
-{
-	const struct outcome outcome = {
-		.code = s->refused_code, .enhanced = s->refused_enhanced, .from_backend = true,
-		.text = buf_slice(&s->refused_text),
-	};
-	delivery_end(s->d, &outcome);
-}
-
 /* The next accepted recipient this connection hasn't heard of, or SIZE_MAX. */
 static size_t next_replay(struct smtp *s)
 {
@@ -420,8 +460,6 @@ static size_t next_replay(struct smtp *s)
 static void advance(struct smtp *s)
 {
 	size_t replay;
-	if (s->conn != NULL && !s->mail_ok && !backend_conn_usable(s->conn))
-		backend_conn_drop(&s->conn);
 	if (s->conn == NULL)
 		connect_now(s);
 	else if (!s->mail_ok)

@@ -1,19 +1,15 @@
 #include "proxy/session.h"
 
-#include <event2/buffer.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "proxy/command.h"
 #include "proxy/smtp_syntax.h"
 #include "proxy/transaction.h"
 
-#define READ_AHEAD (64u * 1024) /* of pipelined input while a command waits */
-
 static void session_run(struct session *s);
+static void say_the_end(struct session *s);
 
 const struct config_limits *session_limits(const struct session *s)
 {
@@ -81,8 +77,10 @@ void session_reply(struct session *s, unsigned code, const char *enhanced, struc
 {
 	struct buf out = { 0 };
 	reply_format(&out, code, enhanced, text);
-	bufferevent_write(s->bev, out.data, out.len);
+	stream_write(s->stream, buf_slice(&out));
 	buf_free(&out);
+	if (!s->running)
+		stream_flush(s->stream);
 }
 
 void session_printf(struct session *s, unsigned code, const char *enhanced, const char *fmt, ...)
@@ -135,25 +133,11 @@ void session_read_data(struct session *s)
 	set_deadline(s, session_limits(s)->data_timeout);
 }
 
-/* A line too long for the buffer's first chunk is rare: then it is made one. */
-static enum smtp_line_status next_line(struct session *s, struct evbuffer *in, struct smtp_line *line)
-{
-	size_t max = (size_t)session_limits(s)->command_line, have = evbuffer_get_length(in);
-	struct evbuffer_iovec v;
-	if (evbuffer_peek(in, -1, NULL, &v, 1) < 1)
-		return SMTP_LINE_MORE;
-	enum smtp_line_status status = smtp_line_next(slice_make(v.iov_base, v.iov_len), max, line);
-	if (status != SMTP_LINE_MORE || v.iov_len == have)
-		return status;
-	size_t want = have < max + 2 ? have : max + 2;
-	return smtp_line_next(slice_make(evbuffer_pullup(in, (ssize_t)want), want), max, line);
-}
-
 /* False: no whole line is there yet. */
-static bool session_on_line(struct session *s, struct evbuffer *in)
+static bool session_on_line(struct session *s, struct slice in)
 {
 	struct smtp_line line;
-	enum smtp_line_status status = next_line(s, in, &line);
+	enum smtp_line_status status = smtp_line_next(in, (size_t)session_limits(s)->command_line, &line);
 	if (status == SMTP_LINE_MORE)
 		return false;
 	s->bare_lf |= line.bare_lf && status == SMTP_LINE_OK;
@@ -165,37 +149,32 @@ static bool session_on_line(struct session *s, struct evbuffer *in)
 	} else if (line.bare_lf && session_limits(s)->bare_lf == BARE_LF_REFUSE) {
 		session_close(s, 500, "5.5.2", "Line ends in a bare LF, closing");
 	} else {
-		/* Copied: a command may change the buffer it came from (STARTTLS). */
+		/* Copied and taken: a command may throw the rest away (STARTTLS). */
 		struct buf *copy = &s->worker->line;
 		buf_clear(copy);
 		buf_add_slice(copy, line.text);
-		evbuffer_drain(in, line.consumed);
+		stream_take(s->stream, line.consumed);
 		set_deadline(s, session_limits(s)->command_timeout);
 		command_dispatch(s, buf_slice(copy));
-		return true;
 	}
-	evbuffer_drain(in, line.consumed);
 	return true;
 }
 
-static bool session_on_data(struct session *s, struct evbuffer *in)
+static bool session_on_data(struct session *s, struct slice in)
 {
-	struct evbuffer_iovec v;
-	if (evbuffer_peek(in, -1, NULL, &v, 1) < 1)
-		return false;
 	set_deadline(s, session_limits(s)->data_timeout);
-	size_t used = transaction_feed(s, slice_make(v.iov_base, v.iov_len));
-	evbuffer_drain(in, used);
+	size_t used = transaction_feed(s, in);
+	stream_take(s->stream, used);
 	return true;
 }
 
 static void session_run(struct session *s)
 {
-	struct evbuffer *in = bufferevent_get_input(s->bev);
+	struct slice in;
 	bool more = true;
 	s->running = true;
-	while (more && evbuffer_get_length(in) > 0) {
-		if (s->worker->stopping && s->transaction == NULL)
+	while (more && (in = stream_input(s->stream)).len > 0) {
+		if (s->worker->stopping)
 			session_shut_down(s);
 		if (s->state == SESSION_COMMAND)
 			more = session_on_line(s, in);
@@ -203,64 +182,63 @@ static void session_run(struct session *s)
 			more = session_on_data(s, in);
 		else
 			break;
-		in = bufferevent_get_input(s->bev); /* STARTTLS may have changed it */
 	}
 	s->running = false;
-	if (s->eof && s->state != SESSION_BUSY && s->state != SESSION_CLOSING)
+	stream_flush(s->stream);
+	if (s->state == SESSION_CLOSING)
+		say_the_end(s);
+	else if (s->eof && s->state != SESSION_BUSY)
 		session_destroy(s);
 }
 
 static void throw_away_input(struct session *s)
 {
-	struct evbuffer *in = bufferevent_get_input(s->bev);
-	evbuffer_drain(in, evbuffer_get_length(in));
+	stream_take(s->stream, stream_input(s->stream).len);
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
-{
-	(void)bev;
-	struct session *s = arg;
-	if (s->state == SESSION_COMMAND || s->state == SESSION_DATA)
-		session_run(s);
-	else if (s->state == SESSION_CLOSING)
-		throw_away_input(s);
-}
-
-/* The last reply is out: say so, and wait for the client to close. Closing
+/* The last reply goes out: say so, and wait for the client to close. Closing
  * first, with bytes of his unread, would be a reset that can take our reply
  * with it. The timer bounds it. */
-static void on_written(struct bufferevent *bev, void *arg)
+static void say_the_end(struct session *s)
 {
-	struct session *s = arg;
-	if (s->state != SESSION_CLOSING)
-		return;
-	shutdown(bufferevent_getfd(bev), SHUT_WR);
-	if (s->eof)
+	throw_away_input(s);
+	if (s->eof && stream_unsent(s->stream) == 0)
 		session_destroy(s);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void on_input(void *arg)
 {
 	struct session *s = arg;
-	if ((what & BEV_EVENT_EOF) && s->state != SESSION_CLOSING) {
-		s->eof = true;
-		bufferevent_disable(bev, EV_READ);
-		if (s->state != SESSION_BUSY)
-			session_run(s);
-		return;
-	}
-	session_destroy(s);
+	if (s->state == SESSION_CLOSING)
+		throw_away_input(s);
+	else if (s->state != SESSION_BUSY)
+		session_run(s);
+}
+
+static void on_drained(void *arg)
+{
+	struct session *s = arg;
+	if (s->state == SESSION_CLOSING && s->eof)
+		session_destroy(s);
+}
+
+static void on_closed(void *arg, const char *why)
+{
+	struct session *s = arg;
+	s->eof = true;
+	if (why != NULL || s->state == SESSION_CLOSING)
+		session_destroy(s);
+	else if (s->state != SESSION_BUSY)
+		session_run(s);
 }
 
 bool session_still_there(const struct session *s)
 {
-	if (!s->eof)
-		return true;
-	/* It closed its side only: then a QUIT stands pipelined behind. */
-	struct evbuffer *in = bufferevent_get_input(s->bev);
-	struct evbuffer_ptr at = evbuffer_search_eol(in, NULL, NULL, EVBUFFER_EOL_LF);
-	return at.pos >= 0;
+	/* It closed its side only, if a QUIT stands pipelined behind. */
+	return !s->eof || slice_chr(stream_input(s->stream), '\n') != SLICE_NPOS;
 }
+
+static const struct stream_callbacks stream_callbacks = { .input = on_input, .closed = on_closed, .drained = on_drained };
 
 /* ---- beginning and end */
 
@@ -283,8 +261,9 @@ static void greet(struct session *s)
 	struct buf text = { 0 };
 	/* 220 has no enhanced code (RFC 2034 4). */
 	buf_printf(&text, "220 %.*s %.*s\r\n", SLICE_ARG(top->hostname), SLICE_ARG(top->greeting));
-	bufferevent_write(s->bev, text.data, text.len);
+	stream_write(s->stream, buf_slice(&text));
 	buf_free(&text);
+	stream_flush(s->stream);
 }
 
 /* NULL: let it in. */
@@ -322,18 +301,10 @@ void session_accept(struct worker *worker, const struct config_listen *listen, i
 	s->listen = listen;
 	s->started = worker_now_ms(worker);
 	worker_trace_id(worker, s->id);
-	s->bev = bufferevent_socket_new(worker->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (s->bev == NULL) {
-		close(fd);
-		free(s);
-		return;
-	}
+	s->stream = stream_create(worker->base, fd, &stream_callbacks, s);
 	fill_client(s, ip, port);
 	evtimer_assign(&s->timer, worker->base, on_timer, s);
 	link_session(s);
-	bufferevent_setcb(s->bev, on_read, on_written, on_event, s);
-	bufferevent_setwatermark(s->bev, EV_READ, 0, READ_AHEAD);
-	bufferevent_enable(s->bev, EV_READ | EV_WRITE);
 	set_deadline(s, session_limits(s)->command_timeout);
 	const char *why = refused_at_door(s);
 	if (why != NULL) {
@@ -357,8 +328,9 @@ void session_close(struct session *s, unsigned code, const char *enhanced, const
 	session_reply(s, code, enhanced, slice_str(text));
 	s->state = SESSION_CLOSING;
 	s->deadline = worker_now_ms(s->worker) + CLOSE_MS;
-	throw_away_input(s);
-	bufferevent_setwatermark(s->bev, EV_READ, 0, 0);
+	stream_shutdown(s->stream);
+	if (!s->running)
+		throw_away_input(s);
 	arm_timer(s);
 }
 
@@ -369,7 +341,7 @@ void session_destroy(struct session *s)
 	transaction_abort(s, "client has gone");
 	delivery_home_close(&s->home);
 	evtimer_del(&s->timer);
-	bufferevent_free(s->bev);
+	stream_destroy(&s->stream);
 	if (s->prev != NULL)
 		s->prev->next = s->next;
 	else

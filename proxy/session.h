@@ -10,11 +10,11 @@
  *
  * A session pins the snapshot it began with.
  */
-#include <event2/bufferevent.h>
 #include <event2/event_struct.h>
 
 #include "message/envelope.h"
 #include "proxy/delivery.h"
+#include "proxy/stream.h"
 #include "proxy/worker.h"
 
 struct transaction;
@@ -31,7 +31,7 @@ struct session {
 	struct session *prev, *next;
 	const struct snapshot *snapshot;
 	const struct config_listen *listen;
-	struct bufferevent *bev;
+	struct stream *stream;
 	struct event timer;
 	struct client client;        /* strings: session_keep() */
 	struct transaction *transaction; /* NULL between mails */

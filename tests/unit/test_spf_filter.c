@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "filters/registry.h"
+#include "filters/spf.h"
 #include "message/received_spf.h"
 #include "tests/lib/zone_driver.h"
 
@@ -181,6 +182,7 @@ static void test_passed_over(void **state)
 			assert_false(slice_starts(slice_str(t.scan->hits.list[k].symbol), SLICE("SPF_")));
 		assert_true(i < 2 ? t.scan->hits.count == 0 : t.scan->hits.count > 0);
 		assert_int_equal(t.scan->facts.spf.result, i == 2 ? AUTH_FAIL : AUTH_UNKNOWN);
+		assert_int_equal(spf_received_field(t.scan).len > 0, i == 2);
 		end(&t);
 	}
 }
@@ -204,6 +206,10 @@ static void test_facts_and_refusal(void **state)
 	need_text(hit->refusal.text,
 		  "fail.org does not let 192.0.2.1 send its mail (SPF)\nThe domain fail.org explains: ask mx.our.org");
 	need_text(hit->evidence, "a@fail.org from 192.0.2.1: -all");
+	need_text(spf_received_field(t.scan),
+		  "Received-SPF: fail (mx.our.org: fail.org does not designate 192.0.2.1 as permitted sender)\r\n"
+		  "\tclient-ip=192.0.2.1; identity=mailfrom;\r\n\tenvelope-from=\"a@fail.org\";\r\n"
+		  "\thelo=h.pass.org;\r\n\treceiver=mx.our.org;\r\n\tmechanism=-all");
 	end(&t);
 	t = begin(&(struct mail){ "filter spf { fail = reject  text = \"no %{z}\" }", "192.0.2.1", "h",
 				  "a@plain.org", NULL });
