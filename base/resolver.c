@@ -283,11 +283,27 @@ static int set_forwards(struct ub_ctx *ctx, const struct resolver_config *config
 	return error;
 }
 
+/* The root's keys as IANA publishes them (RFC 9718): KSK-2017 and KSK-2024. */
+static const char *const root_anchors[] = {
+	". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D",
+	". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
+};
+
+static int set_root_anchors(struct ub_ctx *ctx)
+{
+	int error = 0;
+	for (size_t i = 0; i < sizeof(root_anchors) / sizeof(root_anchors[0]) && error == 0; i++)
+		error = ub_ctx_add_ta(ctx, root_anchors[i]);
+	return error;
+}
+
 static int set_dnssec(struct ub_ctx *ctx, const struct resolver_config *config)
 {
 	if (!config->dnssec)
 		return ub_ctx_set_option(ctx, "module-config:", "iterator");
-	char *path = strndup(config->trust_anchor.data ? config->trust_anchor.data : "", config->trust_anchor.len);
+	if (config->trust_anchor.len == 0)
+		return set_root_anchors(ctx);
+	char *path = strndup(config->trust_anchor.data, config->trust_anchor.len);
 	int error = access(path, R_OK) == 0 ? ub_ctx_add_ta_file(ctx, path) : UB_READFILE;
 	free(path);
 	return error;

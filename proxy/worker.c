@@ -247,8 +247,8 @@ static void tear_down(struct running *r)
 	for (size_t i = 0; i < w->backend_count; i++)
 		backend_destroy((struct backend **)&w->backends[i]);
 	free((void *)w->backends);
-	jobs_destroy(&w->jobs);
 	driver_destroy(&w->driver);
+	jobs_destroy(&w->jobs);
 	resolver_destroy(&w->resolver);
 	zone_destroy(&r->zone);
 	if (r->beat != NULL)

@@ -305,6 +305,31 @@ static void test_jobs(void **state)
 		driver_drop_arena(driver, m[i].scan, &m[i].arena);
 }
 
+/* An answer that comes while a job has the scan is handed in afterwards. */
+static void test_answer_during_job(void **state)
+{
+	sem_t gate;
+	(void)state;
+	plan.jobs = 1;
+	plan.gate = &gate;
+	plan.names[PHASE_HEADERS][0] = "two";
+	sem_init(&gate, 0, 0);
+	struct mail m = new_mail();
+	assert_false(go(&m, PHASE_HEADERS, 5000));
+	while (jobs_running < 1)
+		usleep(1000);
+	size_t taken = arena_size(m.arena);
+	for (int i = 0; i < 5; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(resolver_in_flight(resolver), 0); /* it has come */
+	assert_int_equal(questions_pending(m.scan->questions), 2);
+	assert_int_equal(arena_size(m.arena), taken);
+	sem_post(&gate);
+	wait_done(1);
+	assert_int_equal(last_state->seen[PHASE_HEADERS], 2);
+	driver_drop_arena(driver, m.scan, &m.arena);
+}
+
 /* Of one scan never two jobs at a time, though there are two threads. */
 static void test_jobs_in_turn(void **state)
 {
@@ -491,7 +516,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_phases), TEST(test_many), TEST(test_run_from_done), TEST(test_jobs),
-		TEST(test_jobs_in_turn), TEST(test_without_parts), TEST(test_store),
+		TEST(test_jobs_in_turn), TEST(test_answer_during_job), TEST(test_without_parts), TEST(test_store),
 		TEST_DEAF(test_deadline), TEST_DEAF(test_drop_under_way), TEST_DEAF(test_deadline_and_jobs),
 		TEST(test_drop_and_jobs), TEST(test_destroy_and_jobs),
 	};

@@ -379,6 +379,15 @@ static void test_bad_settings(void **state)
 	config = (struct resolver_config){ .dnssec = true, .trust_anchor = SLICE("/nonexistent") };
 	assert_null(resolver_create(base, &config, error));
 	assert_non_null(strstr(error, "trust anchor"));
+	/* The root's own anchors are known, and nothing that isn't signed passes them. */
+	forward = slice_str(forward_text);
+	config = (struct resolver_config){ .dnssec = true, .forward = &forward, .forward_count = forward.len > 0,
+					   .timeout = 5000 };
+	struct resolver *r = resolver_create(base, &config, error);
+	assert_non_null(r);
+	if (forward.len > 0)
+		assert_string_equal(ask(r, "example.org", DNS_A).why, "bogus");
+	resolver_destroy(&r);
 }
 
 /* Nobody listens at the forwarder: an error, soon. */
@@ -393,6 +402,33 @@ static void test_dead_forwarder(void **state)
 	assert_non_null(r);
 	assert_int_equal(ask(r, "example.org", DNS_A).status, ANSWER_TEMPERROR);
 	assert_in_range(ms() - start, 0, 4000);
+	resolver_destroy(&r);
+}
+
+/* The forwarder is deaf for a while, with many questions lost: once it hears
+ * again, so do we, and soon. */
+static void test_forwarder_comes_back(void **state)
+{
+	struct resolver *r = make(300, 0, false);
+	char name[64];
+	int64_t start;
+	(void)state;
+	assert_int_equal(ask(r, "example.org", DNS_A).status, ANSWER_FOUND);
+	kill(server, SIGSTOP);
+	for (int i = 0; i < 15; i++) {
+		snprintf(name, sizeof(name), "lost%d.many.example.org", i);
+		assert_int_equal(ask(r, name, DNS_A).status, ANSWER_TEMPERROR);
+	}
+	kill(server, SIGCONT);
+	start = ms();
+	for (int i = 0;; i++) {
+		snprintf(name, sizeof(name), "back%d.many.example.org", i);
+		if (ask(r, name, DNS_A).status == ANSWER_FOUND)
+			break;
+		assert_in_range(ms() - start, 0, 10000);
+		usleep(20000);
+	}
+	printf("# count back after %d ms\n", (int)(ms() - start));
 	resolver_destroy(&r);
 }
 
@@ -503,7 +539,8 @@ int main(void)
 		cmocka_unit_test(test_answers), cmocka_unit_test(test_timeouts), cmocka_unit_test(test_many),
 		cmocka_unit_test(test_limit_and_cancel), cmocka_unit_test(test_destroy),
 		cmocka_unit_test(test_dnssec), cmocka_unit_test(test_bad_settings),
-		cmocka_unit_test(test_dead_forwarder), cmocka_unit_test(test_zone), cmocka_unit_test(test_packets),
+		cmocka_unit_test(test_dead_forwarder), cmocka_unit_test(test_forwarder_comes_back),
+		cmocka_unit_test(test_zone), cmocka_unit_test(test_packets),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
 }
