@@ -90,7 +90,10 @@ static bool expand_file(struct expand *e, struct place from, struct slice path)
 	}
 	const char *why = read_file(e, path.data, &st, &text);
 	if (why != NULL) {
-		config_error_add(e->errors, from.file, from.line, "%.*s: %s", SLICE_ARG(path), why);
+		if (from.line == 0)
+			config_error_add(e->errors, path, 0, "%s", why);
+		else
+			config_error_add(e->errors, from.file, from.line, "%.*s: %s", SLICE_ARG(path), why);
 		buf_free(&text);
 		return false;
 	}

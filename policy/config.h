@@ -158,11 +158,12 @@ struct config {
  */
 struct config *config_read(struct arena *arena, const char *path, struct slice text,
 			   const struct section *const *filters, struct config_errors *errors);
-/*
- * What is legal but dangerous or pointless: a backend that takes us for the
- * client, everybody in relay.networks, no domain of our own, files that
- * aren't there …
- */
+/* Files and folders that the configuration names and that aren't there. Apart
+ * from config_read, for not everybody who reads it needs or sees them. */
+void config_check_files(const struct config *config, struct config_errors *errors);
+
+/* What is legal but dangerous or pointless: a backend that takes us for the
+ * client, everybody in relay.networks, no domain of our own … */
 void config_warnings(const struct config *config, struct config_errors *warnings);
 
 /* Sections by title; NULL: none. */

@@ -1,5 +1,4 @@
 /* config_warnings: what config_check lets pass, but an administrator wants to know. */
-#include <errno.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -34,12 +33,6 @@ static const void *nth(const struct warn *w, const struct section *section, size
 	while ((v = settings_next(w->config->file, section, &at)) != NULL && n > 0)
 		n--;
 	return v ? v->values : NULL;
-}
-
-static void missing_file(struct warn *w, const void *values, const char *key, struct slice path)
-{
-	if (path.len > 0 && access(path.data, F_OK) != 0)
-		add(w, values, key, "%s: %.*s: %s", key, SLICE_ARG(path), strerror(errno));
 }
 
 static void doors(struct warn *w)
@@ -127,18 +120,6 @@ static void backends(struct warn *w)
 			    "backend %.*s takes us for the client: our address must not be in its own relay "
 			    "networks (Postfix: mynetworks), or it is an open relay behind us",
 			    SLICE_ARG(b->title));
-		missing_file(w, values, "tls-ca", b->tls_ca);
-	}
-}
-
-static void certificates(struct warn *w)
-{
-	for (size_t i = 0; i < w->config->tls_count; i++) {
-		const struct config_tls *tls = &w->config->tls[i];
-		const void *values = nth(w, &config_tls_section, i);
-		missing_file(w, values, "certificate", tls->certificate);
-		if (!slice_eq(tls->key, tls->certificate))
-			missing_file(w, values, "key", tls->key);
 	}
 }
 
@@ -169,12 +150,7 @@ void config_warnings(const struct config *config, struct config_errors *warnings
 	struct warn w = { config, warnings };
 	doors(&w);
 	relay(&w);
-	certificates(&w);
 	listeners(&w);
 	backends(&w);
 	policies(&w);
-	missing_file(&w, config->dns, "zone-file", config->dns->zone_file);
-	missing_file(&w, config->dns, "trust-anchor", config->dns->trust_anchor);
-	for (size_t i = 0; i < config->rules->paths.count; i++)
-		missing_file(&w, config->rules, "paths", config->rules->paths.items[i]);
 }

@@ -3,9 +3,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "rules/ruleset.h"
+
 struct counted {
 	struct snapshot snapshot; /* first: a snapshot is known by this address */
 	struct arena *arena;
+	struct ruleset *rules;
 	atomic_uint references;
 };
 
@@ -14,6 +17,7 @@ struct snapshot *snapshot_create(struct config *config, struct ruleset *rules, u
 	struct counted *c = xcalloc(1, sizeof(*c));
 	c->snapshot = (struct snapshot){ config, rules, generation };
 	c->arena = config->arena;
+	c->rules = rules;
 	atomic_init(&c->references, 1);
 	return &c->snapshot;
 }
@@ -31,6 +35,8 @@ void snapshot_release(struct snapshot **snapshot)
 	*snapshot = NULL;
 	if (c == NULL || atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) != 1)
 		return;
+	if (c->rules != NULL)
+		ruleset_release(&c->rules);
 	arena_destroy(&c->arena);
 	free(c);
 }
@@ -44,10 +50,10 @@ const void *snapshot_filter(const struct snapshot *snapshot, const char *name)
 	return NULL;
 }
 
-/* Rules and their scores are not known to a snapshot without a rule set. */
 double snapshot_score(const struct snapshot *snapshot, const char *symbol, double fallback)
 {
-	(void)snapshot;
-	(void)symbol;
+	double score;
+	if (snapshot->rules != NULL && ruleset_score(snapshot->rules, symbol, &score))
+		return score;
 	return fallback;
 }

@@ -14,7 +14,8 @@ struct snapshot {
 	uint64_t generation;
 };
 
-/* Takes the config's arena over: it goes with the last reference. */
+/* Takes the config's arena and the caller's reference to rules (may be NULL)
+ * over: they go with the last reference. */
 struct snapshot *snapshot_create(struct config *config, struct ruleset *rules, uint64_t generation);
 struct snapshot *snapshot_retain(const struct snapshot *snapshot);
 void snapshot_release(struct snapshot **snapshot);

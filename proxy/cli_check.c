@@ -5,38 +5,37 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>
+#include <unistd.h>
 
-#include "base/json.h"
 #include "filters/registry.h"
+#include "filters/relay.h"
+#include "policy/snapshot.h"
+#include "proxy/cli_check_report.h"
 #include "proxy/cli_config.h"
 #include "proxy/commands.h"
 
 static const char usage[] =
-	"usage: gatehouse check [-c FILE] [--rules PATH...] [--json]\n"
+	"usage: gatehouse check [-c FILE] [--rules PATH...] [--json] [-v]\n"
 	"       gatehouse check --reference\n"
-	"Reads the configuration and the rules; prints what is wrong (exit status 78) or dangerous.\n"
+	"Reads the configuration and the rules, tries to relay through it as a stranger would (offline),\n"
+	"and prints what is wrong (exit status 78) or dangerous.\n"
 	"  -c, --config FILE  default: " GATEHOUSE_CONF ", else built-in defaults\n"
 	"  --rules PATH...    rule files and folders, instead of those of the configuration\n"
 	"  --json             one JSON object\n"
+	"  -v, --verbose      list rules that are supported in full too\n"
 	"  --reference        print gatehouse.conf(5), the manual of all settings, in mdoc\n";
 
 struct options {
 	const char *config;
 	struct cli_paths rules;
-	bool json;
-};
-
-/* All that was found. */
-struct report {
-	struct arena *arena;
-	struct config_errors errors, warnings;
-	const struct config *config; /* NULL: it can't be read */
+	bool json, verbose;
 };
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },  { "rules", required_argument, NULL, 'r' },
-	{ "json", no_argument, NULL, 'j' },	     { "reference", no_argument, NULL, 'R' },
-	{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
+	{ "json", no_argument, NULL, 'j' },          { "reference", no_argument, NULL, 'R' },
+	{ "verbose", no_argument, NULL, 'v' },       { "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 enum mode { MODE_CHECK, MODE_REFERENCE, MODE_HELP, MODE_BAD };
@@ -46,11 +45,12 @@ static enum mode read_options(int argc, char **argv, struct options *o)
 	enum mode mode = MODE_CHECK;
 	int c;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:hv", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'c': o->config = optarg; break;
 		case 'r': cli_paths_add(&o->rules, optarg); break;
 		case 'j': o->json = true; break;
+		case 'v': o->verbose = true; break;
 		case 'R': mode = MODE_REFERENCE; break;
 		case 'h': return MODE_HELP;
 		default: return MODE_BAD;
@@ -65,53 +65,72 @@ static enum mode read_options(int argc, char **argv, struct options *o)
 	return mode;
 }
 
-static void json_errors(struct json *j, const char *key, const struct config_errors *errors)
+/* A stranger could send through us: an error at the setting that lets it happen. */
+static void note_leaks(struct check_report *r)
 {
-	json_key(j, key);
-	json_open_array(j);
-	for (size_t i = 0; i < errors->count; i++) {
-		json_open_object(j);
-		json_str(j, "file", errors->list[i].file);
-		json_num(j, "line", errors->list[i].line);
-		json_str(j, "message", errors->list[i].message);
-		json_close_object(j);
-	}
-	json_close_array(j);
+	static const char *const keys[] = { "networks", "domains", "literals" };
+	const struct config_relay *relay = r->config->relay;
+	const struct relay_leak *leak = r->relay.leaks;
+	const char *key = "domains";
+	struct slice file;
+	unsigned line;
+	if (r->relay.leaks_seen == 0)
+		return;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (slice_find(leak->reason, slice_str(keys[i])) != SLICE_NPOS)
+			key = keys[i];
+	settings_where(r->config->file, relay, key, &file, &line);
+	config_error_add(&r->errors, line ? file : r->config->path, line,
+			 "open relay: %zu of %zu probes by strangers would be relayed; %.*s", r->relay.leaks_seen,
+			 r->relay.probes, SLICE_ARG(leak->reason));
 }
 
-static void print_json(const struct report *r, bool ok)
+static void test_relay(struct check_report *r)
 {
-	struct buf out = { 0 };
-	struct json j = json_begin(&out);
-	json_open_object(&j);
-	json_flag(&j, "ok", ok);
-	json_errors(&j, "errors", &r->errors);
-	json_errors(&j, "warnings", &r->warnings);
-	json_close_object(&j);
-	puts(buf_cstr(&out));
-	buf_free(&out);
+	struct snapshot snapshot = { .config = r->config };
+	const struct relay_settings *settings = snapshot_filter(&snapshot, relay_filter.name);
+	relay_selftest(r->arena, r->config, settings->local_tricks, &r->relay);
+	note_leaks(r);
 }
 
-static void print_text(const struct report *r, bool ok)
+static struct ruleset *load_rules(struct check_report *r)
 {
-	cli_print_errors(stderr, "", &r->errors);
-	cli_print_errors(stderr, "warning: ", &r->warnings);
-	if (ok)
-		puts("The configuration is good.");
+	const struct config_rules *rules = r->config->rules;
+	struct ruleset_options options = {
+		.net = true, .cache_dir = rules->cache.len > 0 ? rules->cache.data : NULL,
+		.budget_ms = rules->rule_budget,
+	};
+	struct slice *there = arena_array(r->arena, struct slice, rules->paths.count);
+	size_t count = 0;
+	for (size_t i = 0; i < rules->paths.count; i++) /* config_check_files has reported the others */
+		if (access(rules->paths.items[i].data, F_OK) == 0)
+			there[count++] = rules->paths.items[i];
+	return count > 0 ? ruleset_load(there, count, &options, &r->errors) : NULL;
 }
 
 static int check(const struct options *o)
 {
 	struct arena *arena = arena_create();
-	struct report r = { .arena = arena, .errors = { .arena = arena }, .warnings = { .arena = arena } };
+	struct ruleset *rules = NULL;
+	struct check_report r = { .arena = arena, .errors = { .arena = arena }, .warnings = { .arena = arena } };
 	struct config *config = cli_config_read(arena, o->config, &o->rules, &r.errors);
 	r.config = config;
-	if (config != NULL)
-		config_warnings(config, &r.warnings);
-	bool ok = r.errors.total == 0;
-	(o->json ? print_json : print_text)(&r, ok);
+	if (config != NULL) {
+		config_check_files(config, &r.errors);
+		if (config->path.len > 0)
+			config_warnings(config, &r.warnings);
+		r.rules = rules = load_rules(&r);
+		test_relay(&r);
+	}
+	if (o->json)
+		check_report_json(&r);
+	else
+		check_report_text(&r, o->verbose);
+	int status = check_report_ok(&r) ? EX_OK : EX_CONFIG;
+	if (rules != NULL)
+		ruleset_release(&rules);
 	arena_destroy(&arena);
-	return ok ? EX_OK : EX_CONFIG;
+	return status;
 }
 
 int cli_check(int argc, char **argv)

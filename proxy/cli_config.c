@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "filters/registry.h"
 
 void cli_paths_add(struct cli_paths *paths, const char *path)
@@ -41,14 +42,16 @@ struct config *cli_config_read(struct arena *arena, const char *path, const stru
 
 void cli_print_errors(FILE *out, const char *kind, const struct config_errors *errors)
 {
+	struct buf line = { 0 };
 	for (size_t i = 0; i < errors->count; i++) {
 		const struct config_error *e = &errors->list[i];
+		buf_clear(&line);
+		utf8_add_printable(&line, e->file);
 		if (e->line > 0)
-			fprintf(out, "%.*s:%u: %s%.*s\n", SLICE_ARG(e->file), e->line, kind,
-				SLICE_ARG(e->message));
-		else if (e->file.len > 0)
-			fprintf(out, "%.*s: %s%.*s\n", SLICE_ARG(e->file), kind, SLICE_ARG(e->message));
-		else
-			fprintf(out, "%s%.*s\n", kind, SLICE_ARG(e->message));
+			buf_printf(&line, ":%u", e->line);
+		buf_printf(&line, "%s%s", e->file.len > 0 ? ": " : "", kind);
+		utf8_add_printable(&line, e->message);
+		fprintf(out, "%s\n", buf_cstr(&line));
 	}
+	buf_free(&line);
 }

@@ -44,7 +44,8 @@ static int unknown(const char *name)
 {
 	struct nearest n = nearest_begin(slice_str(name));
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		nearest_try(&n, slice_str(COMMANDS[i].name));
+		if (COMMANDS[i].help != NULL)
+			nearest_try(&n, slice_str(COMMANDS[i].name));
 	fprintf(stderr, "gatehouse: unknown command '%s'", name);
 	if (n.best.len > 0)
 		fprintf(stderr, ": did you mean '%.*s'?", SLICE_ARG(n.best));

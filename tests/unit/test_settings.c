@@ -617,8 +617,7 @@ static void test_include_errors(void **state)
 			fail_msg("no \"%s\" among: %s", cases[i].want, errors_text(f));
 	}
 	assert_null(read_path(f, "nowhere.conf"));
-	assert_string_equal(errors_text(f), arena_printf(f->arena, "nowhere.conf:0: %s: No such file or directory\n",
-							 path_in(f, "nowhere.conf")).data);
+	assert_string_equal(errors_text(f), "nowhere.conf:0: No such file or directory\n");
 	assert_null(read_path(f, "folder"));
 }
 
