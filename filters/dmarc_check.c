@@ -11,7 +11,7 @@ struct dmarc_check {
 	struct questions *questions;
 	struct dmarc_request request;
 	struct dmarc_walk author;
-	struct dmarc_walk walks[WALKS_MAX];
+	struct dmarc_walk *walks[WALKS_MAX];
 	size_t walk_count;
 };
 
@@ -48,11 +48,11 @@ struct dmarc_check *dmarc_check_begin(struct arena *arena, struct questions *que
 static struct dmarc_walk *walk_for(struct dmarc_check *c, struct slice domain)
 {
 	for (size_t i = 0; i < c->walk_count; i++)
-		if (slice_eq(c->walks[i].targets[0].domain, domain))
-			return &c->walks[i];
+		if (slice_eq(c->walks[i]->targets[0].domain, domain))
+			return c->walks[i];
 	if (c->walk_count == WALKS_MAX)
 		return NULL;
-	struct dmarc_walk *walk = &c->walks[c->walk_count++];
+	struct dmarc_walk *walk = c->walks[c->walk_count++] = arena_new(c->arena, struct dmarc_walk);
 	dmarc_walk_begin(walk, domain);
 	return walk;
 }

@@ -19,8 +19,14 @@ struct snapshot *config_snapshot(const char *text)
 	struct config_errors errors = { .arena = arena };
 	struct config *config = config_read(arena, "-", slice_str(text), filter_sections(), &errors);
 	if (config == NULL)
-		die("line", arena_printf(arena, "%u: %.*s", errors.list[0].line, SLICE_ARG(errors.list[0].message)));
+		die("line",
+		    arena_printf(arena, "%u: %.*s", errors.list[0].line, SLICE_ARG(errors.list[0].message)));
 	return snapshot_create(config, NULL, 1);
+}
+
+static bool has(const struct cidr_list *list, const struct ip *ip)
+{
+	return cidr_list_has(list->items, list->count, ip);
 }
 
 static void set_envelope(struct scan *scan, const struct config_mail *mail)
@@ -32,8 +38,9 @@ static void set_envelope(struct scan *scan, const struct config_mail *mail)
 	scan->client.helo = slice_str(mail->helo ? mail->helo : "");
 	scan->client.login = slice_str(mail->login ? mail->login : "");
 	scan->client.submission = mail->submission;
-	scan->client.trusted = cidr_list_has(config->networks->trusted.items, config->networks->trusted.count,
-					     &scan->client.ip);
+	scan->client.trusted = has(&config->networks->trusted, &scan->client.ip);
+	scan->client.internal = has(&config->networks->internal, &scan->client.ip);
+	scan->client.relay_network = has(&config->relay->networks, &scan->client.ip);
 	/* What a door would not take has no domain: the filters see it all the same. */
 	if (address_parse(scan->arena, from, ADDRESS_MAIL, &scan->envelope.sender) != ADDRESS_OK)
 		scan->envelope.sender.text = from;
@@ -62,7 +69,8 @@ struct scan *config_scan(struct arena *arena, const struct snapshot *snapshot, c
 struct verdict config_verdict(const struct scan *scan)
 {
 	struct verdict verdict;
-	const struct verdict_input in = { scan->snapshot, &scan->client, &scan->envelope, &scan->hits, scan->arena };
+	const struct verdict_input in = { scan->snapshot, &scan->client, &scan->envelope, &scan->hits,
+					  scan->arena };
 	verdict_at_end(&in, &verdict);
 	return verdict;
 }
