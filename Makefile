@@ -56,6 +56,9 @@ $(B)/%.o: %.c
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIB) $(B)/libgatehouse.a
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(TEST_LIB) $(B)/libgatehouse.a
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 .SECONDARY:
 unit-build: $(UNIT)
 

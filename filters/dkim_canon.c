@@ -5,10 +5,13 @@ static bool is_wsp(char c)
 	return c == ' ' || c == '\t';
 }
 
-static struct slice without_crlf(struct slice field)
+/* The final line end may be a bare LF (message.h): it is hashed as CRLF. */
+static struct slice without_line_end(struct slice field)
 {
-	if (slice_ends(field, SLICE("\r\n")))
-		field.len -= 2;
+	if (slice_ends(field, SLICE("\n")))
+		field.len--;
+	if (slice_ends(field, SLICE("\r")))
+		field.len--;
 	return field;
 }
 
@@ -49,7 +52,7 @@ static void add_field(struct buf *out, struct slice name, struct slice value, en
 
 static void split_field(struct slice field, struct slice *name_r, struct slice *value_r)
 {
-	field = without_crlf(field);
+	field = without_line_end(field);
 	size_t colon = slice_chr(field, ':');
 	*name_r = colon == SLICE_NPOS ? field : slice_head(field, colon);
 	*value_r = colon == SLICE_NPOS ? SLICE_EMPTY : slice_from(field, colon + 1);

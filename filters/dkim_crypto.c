@@ -6,8 +6,10 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
+
+#include "filters/rsa_der.h"
 
 #define RSA_BITS_MAX 8192
 #define EXPONENT_BITS_MAX 64
@@ -90,30 +92,36 @@ struct slice dkim_digest_of(enum dkim_hash hash, struct slice bytes, unsigned ch
 	return slice_make(out, len);
 }
 
-static EVP_PKEY *rsa_from_der(struct slice der)
+static EVP_PKEY *rsa_from_numbers(const BIGNUM *modulus, const BIGNUM *exponent)
 {
-	const unsigned char *p = (const unsigned char *)der.data;
-	EVP_PKEY *pkey = d2i_PUBKEY(NULL, &p, (long)der.len);
-	if (pkey == NULL) {
-		p = (const unsigned char *)der.data;
-		pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, (long)der.len);
-	}
-	ERR_clear_error();
-	if (pkey != NULL && (p != (const unsigned char *)der.data + der.len || !EVP_PKEY_is_a(pkey, "RSA"))) {
-		EVP_PKEY_free(pkey);
-		pkey = NULL;
-	}
+	EVP_PKEY *pkey = NULL;
+	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	OSSL_PARAM *params = NULL;
+	if (build != NULL && ctx != NULL && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, modulus) &&
+	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, exponent))
+		params = OSSL_PARAM_BLD_to_param(build);
+	if (params != NULL && EVP_PKEY_fromdata_init(ctx) == 1)
+		EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(build);
+	EVP_PKEY_CTX_free(ctx);
 	return pkey;
 }
 
-static bool rsa_is_affordable(EVP_PKEY *pkey)
+static EVP_PKEY *rsa_from_der(struct slice der)
 {
-	BIGNUM *e = NULL;
-	bool ok = EVP_PKEY_get_bits(pkey) <= RSA_BITS_MAX &&
-		  EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
-		  BN_num_bits(e) <= EXPONENT_BITS_MAX;
-	BN_free(e);
-	return ok;
+	struct slice n, e;
+	if (!rsa_der_parse(der, &n, &e) || n.len > RSA_BITS_MAX / 8 || e.len > EXPONENT_BITS_MAX / 8)
+		return NULL;
+	BIGNUM *modulus = BN_bin2bn((const unsigned char *)n.data, (int)n.len, NULL);
+	BIGNUM *exponent = BN_bin2bn((const unsigned char *)e.data, (int)e.len, NULL);
+	EVP_PKEY *pkey = NULL;
+	if (modulus != NULL && exponent != NULL && !BN_is_one(exponent))
+		pkey = rsa_from_numbers(modulus, exponent);
+	BN_free(modulus);
+	BN_free(exponent);
+	return pkey;
 }
 
 static void free_pkey(void *arg)
@@ -124,14 +132,10 @@ static void free_pkey(void *arg)
 struct dkim_public_key *dkim_public_key_new(struct arena *arena, enum dkim_key_type type, struct slice der)
 {
 	EVP_PKEY *pkey = NULL;
-	if (type == DKIM_RSA && der.len > 0 && der.len <= 0xffff)
+	if (type == DKIM_RSA)
 		pkey = rsa_from_der(der);
 	else if (type == DKIM_ED25519 && der.len == ED25519_OCTETS)
 		pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, (const unsigned char *)der.data, der.len);
-	if (pkey != NULL && type == DKIM_RSA && !rsa_is_affordable(pkey)) {
-		EVP_PKEY_free(pkey);
-		pkey = NULL;
-	}
 	ERR_clear_error();
 	if (pkey == NULL)
 		return NULL;

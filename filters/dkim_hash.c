@@ -85,10 +85,14 @@ struct slice dkim_header_hash(struct arena *arena, struct field_index *index, co
 	return hash;
 }
 
+#define GATHERED 1024 /* octets put together for one call of the digest */
+
 struct wanted {
 	struct dkim_body body;
 	enum dkim_hash hash;
 	struct dkim_digest *digest;
+	char gathered[GATHERED];
+	size_t gathered_len;
 	struct slice result;
 	struct wanted *next;
 };
@@ -108,9 +112,24 @@ struct dkim_bodies *dkim_bodies_new(struct arena *arena)
 	return bodies;
 }
 
+static void flush(struct wanted *w)
+{
+	dkim_digest_add(w->digest, slice_make(w->gathered, w->gathered_len));
+	w->gathered_len = 0;
+}
+
+/* Canonical bytes come in pieces of a line or a line end. */
 static void into_digest(void *arg, struct slice bytes)
 {
-	dkim_digest_add(arg, bytes);
+	struct wanted *w = arg;
+	if (bytes.len > GATHERED - w->gathered_len)
+		flush(w);
+	if (bytes.len > GATHERED) {
+		dkim_digest_add(w->digest, bytes);
+		return;
+	}
+	memcpy(w->gathered + w->gathered_len, bytes.data, bytes.len);
+	w->gathered_len += bytes.len;
 }
 
 static struct wanted *wanted_at(const struct dkim_bodies *bodies, size_t number)
@@ -130,7 +149,7 @@ size_t dkim_bodies_want(struct dkim_bodies *bodies, const struct dkim_signature 
 	struct wanted *w = arena_new(bodies->arena, struct wanted);
 	w->hash = sig->hash;
 	w->digest = dkim_digest_new(bodies->arena, sig->hash);
-	dkim_body_init(&w->body, sig->body_canon, sig->length, into_digest, w->digest);
+	dkim_body_init(&w->body, sig->body_canon, sig->length, into_digest, w);
 	*bodies->end = w;
 	bodies->end = &w->next;
 	return bodies->count++;
@@ -146,6 +165,7 @@ void dkim_bodies_end(struct dkim_bodies *bodies)
 {
 	for (struct wanted *w = bodies->ended ? NULL : bodies->first; w != NULL; w = w->next) {
 		dkim_body_end(&w->body);
+		flush(w);
 		w->result = dkim_digest_end(w->digest);
 	}
 	bodies->ended = true;

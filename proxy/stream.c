@@ -363,8 +363,7 @@ static void connected(struct stream *s)
 	s->mode = MODE_PLAIN;
 	read_on(s, true);
 	stream_flush(s);
-	if (s->mode == MODE_PLAIN) /* else TLS has begun, and will tell */
-		call_ready(s, NULL);
+	call_ready(s, NULL);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)

@@ -181,11 +181,9 @@ class Client:
         return self.reply()
 
     def at_end(self):
-        """The other side has closed; what it said before is read."""
+        """The other side has closed."""
         try:
-            while self.file.read(1):
-                pass
-            return True
+            return self.file.read(1) == b""
         except (ConnectionError, TimeoutError):
             return True
 

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "filters/dkim.h"
 #include "filters/scan.h"
+#include "message/canonical.h"
 #include "tests/lib/dkim_signer.h"
 #include "tests/lib/one_filter.h"
 #include "tests/lib/zone_driver.h"
@@ -342,6 +343,62 @@ static void test_long_header(void **state)
 	buf_free(&fields);
 }
 
+static struct slice mutate(struct world *w, struct slice mail, uint32_t *seed)
+{
+	static const char *const pieces[] = { " ", "\t", "\r\n ", "\r\n", "x", "", ":", ";", "\r\n\r\n", "=" };
+	*seed = *seed * 1664525 + 1013904223;
+	size_t at = (*seed >> 8) % mail.len, drop = *seed >> 30;
+	const char *piece = pieces[(*seed >> 24) % (sizeof(pieces) / sizeof(pieces[0]))];
+	return arena_printf(w->arena, "%.*s%s%.*s", (int)at, mail.data, piece,
+			    SLICE_ARG(slice_from(mail, at + (drop == 3))));
+}
+
+static enum auth_result result_by(struct world *w, int engine, struct slice mail)
+{
+	struct filter_choice choice = { &dkim_filter, &w->settings };
+	w->settings.engine = engine;
+	struct scan *scan = one_filter_scan(w->arena, &choice, 1, NOW);
+	one_filter_message(scan, mail, 5, w->zone);
+	return scan->facts.dkim_count == 1 ? scan->facts.dkim[0].result : AUTH_NONE;
+}
+
+/* Small changes at random places: what one engine passes, the other one does. */
+static void test_engines_agree(void **state)
+{
+	struct world *w = *state;
+	uint32_t seed = 1;
+	size_t passed = 0, failed = 0, cannot = 0, differ = 0;
+	for (int simple = 0; simple < 2; simple++) {
+		struct signing s = {
+			.key = test_key(1024), .header_canon = simple ? DKIM_SIMPLE : DKIM_RELAXED,
+			.body_canon = simple ? DKIM_SIMPLE : DKIM_RELAXED, .fields = "From:To:Subject",
+			.tags = simple ? "v=1; a=rsa-sha256; d=example.org; s=good; h=From:To:Subject" :
+					 TAGS("example.org", "good"),
+		};
+		struct slice body = SLICE("Hello  Bob,\r\n\r\n this is a text. \r\n\r\n\r\n");
+		struct slice field = sign(w->arena, &s, SLICE(HEAD), body);
+		struct slice mail = arena_printf(w->arena, "%.*sX-Other: y\r\n" HEAD "\r\n%.*s", SLICE_ARG(field),
+						 SLICE_ARG(body));
+		for (int i = 0; i < 1500; i++) {
+			struct slice changed = message_canonical(w->arena, mutate(w, mail, &seed)).bytes;
+			enum auth_result a = result_by(w, DKIM_ENGINE_NATIVE, changed);
+			enum auth_result b = result_by(w, DKIM_ENGINE_OPENDKIM, changed);
+			passed += a == AUTH_PASS;
+			failed += a == AUTH_FAIL;
+			cannot += b == AUTH_NEUTRAL;
+			if (b != AUTH_NEUTRAL && (a == AUTH_PASS) != (b == AUTH_PASS)) {
+				differ++;
+				printf("native %s, libopendkim %s:\n%s\n", auth_result_name(a), auth_result_name(b),
+				       changed.data);
+			}
+		}
+	}
+	printf("# count engines agree: %zu differ of 3000 (%zu pass, %zu fail, libopendkim can't %zu)\n", differ,
+	       passed, failed, cannot);
+	assert_int_equal(differ, 0);
+	assert_true(passed > 300 && failed > 300);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -350,7 +407,7 @@ int main(void)
 		TEST(test_each_its_own), TEST(test_too_many), TEST(test_questions_at_headers),
 		TEST(test_questions_not_asked), TEST(test_u_labels), TEST(test_two_keys), TEST(test_header_b),
 		TEST(test_consequences), TEST(test_on_error), TEST(test_required), TEST(test_partial_body),
-		TEST(test_long_header),
+		TEST(test_long_header), TEST(test_engines_agree),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
