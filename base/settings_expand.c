@@ -82,7 +82,7 @@ static const char *read_file(struct expand *e, const char *path, struct stat *st
 static bool expand_file(struct expand *e, struct place from, struct slice path)
 {
 	struct buf text = { 0 };
-	struct stat st;
+	struct stat st = { 0 };
 	if (e->depth == MAX_INCLUDE_DEPTH) {
 		config_error_add(e->errors, from.file, from.line, "include: more than %d files deep",
 				 MAX_INCLUDE_DEPTH);

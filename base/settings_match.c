@@ -295,8 +295,8 @@ static bool match_list(struct match *m, struct written *w)
 		if (w->count == cap) {
 			cap = cap ? cap * 2 : 8;
 			const struct token **values = arena_array(m->arena, const struct token *, cap);
-			if (w->count > 0)
-				memcpy(values, w->values, w->count * sizeof(*values));
+			for (size_t i = 0; i < w->count; i++)
+				values[i] = w->values[i];
 			w->values = values;
 		}
 		w->values[w->count++] = t;

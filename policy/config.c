@@ -15,9 +15,10 @@ static const struct section *const *all_sections(struct arena *arena, const stru
 	while (filters != NULL && filters[theirs] != NULL)
 		theirs++;
 	const struct section **all = arena_array(arena, const struct section *, own + theirs + 1);
-	memcpy(all, config_sections, own * sizeof(*all));
-	if (theirs > 0)
-		memcpy(all + own, filters, theirs * sizeof(*all));
+	for (size_t i = 0; i < own; i++)
+		all[i] = config_sections[i];
+	for (size_t i = 0; i < theirs; i++)
+		all[own + i] = filters[i];
 	return all;
 }
 
