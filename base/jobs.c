@@ -192,13 +192,13 @@ void jobs_add(struct jobs *jobs, void (*run)(void *arg), void (*done)(void *arg)
 /* With the lock held: the job out of the list, or NULL. */
 static struct job *take_out(struct job_list *list, void (*done)(void *arg), void *arg)
 {
-	struct job *job;
-	STAILQ_FOREACH(job, list, next)
-		if (job->done == done && job->arg == arg)
-			break;
-	if (job != NULL)
+	for (struct job *job = STAILQ_FIRST(list); job != NULL; job = STAILQ_NEXT(job, next)) {
+		if (job->done != done || job->arg != arg)
+			continue;
 		STAILQ_REMOVE(list, job, job, next);
-	return job;
+		return job;
+	}
+	return NULL;
 }
 
 bool jobs_cancel(struct jobs *jobs, void (*done)(void *arg), void *arg)

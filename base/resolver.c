@@ -58,7 +58,7 @@ struct resolver {
 	struct query_list ready;
 	size_t ready_count;
 	size_t in_flight;                 /* queries in either list */
-	LIST_HEAD(, ticket) tickets;
+	LIST_HEAD(ticket_list, ticket) tickets;
 	size_t abandoned;                 /* tickets without query */
 	struct event *ready_timer, *deadline_timer;
 };
@@ -105,7 +105,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	/* done() may ask again, with a cached answer: that is for the next turn. */
 	for (size_t n = r->ready_count; n > 0 && (q = TAILQ_FIRST(&r->ready)) != NULL; n--) {
-		take_ready(r, q);
+		take_ready(r, q); /* NOLINT: clang doesn't follow the queue's back pointers */
 		q->done(q->arg, &q->answer);
 		free_query(r, q);
 	}
@@ -117,7 +117,8 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 static void abandon(struct resolver *r, struct resolver_query *q)
 {
 	TAILQ_REMOVE(&r->waiting, q, next);
-	q->ticket->query = NULL;
+	if (q->ticket != NULL)
+		q->ticket->query = NULL;
 	q->ticket = NULL;
 	r->abandoned++;
 }

@@ -140,7 +140,7 @@ static int put(struct lmdb *l, MDB_txn *txn, struct key *key, const struct store
 static int apply(struct lmdb *l, MDB_txn *txn, struct batch_op *op, bool write)
 {
 	struct key key;
-	struct store_entry there, entry;
+	struct store_entry there = { .expires = 0 }, entry;
 	struct answer answer = { .status = ANSWER_TEMPERROR, .why = "store: value too long" };
 	make_key(&key, op->request.key);
 	if (op->request.value.len > VALUE_MAX) {

@@ -35,7 +35,7 @@ struct memory {
 	struct item *buckets[BUCKETS];
 	size_t count;
 	uint64_t size, max_size;
-	TAILQ_HEAD(, store_query) ready;
+	TAILQ_HEAD(query_list, store_query) ready;
 	size_t ready_count;
 	struct event *timer;
 };
@@ -149,7 +149,7 @@ static struct store_query *memory_ask(struct store *store, const struct store_re
 	q->answer.value.data = q->value;
 	if (change == STORE_WRITE)
 		put(m, request->key, hash, &entry);
-	else if (change == STORE_REMOVE)
+	else if (change == STORE_REMOVE && *at != NULL)
 		take_out(m, at);
 	if (m->size > m->max_size)
 		sweep(m, now);
@@ -190,7 +190,7 @@ static void memory_close(struct store *store)
 	struct memory *m = (struct memory *)store;
 	struct store_query *q;
 	while ((q = TAILQ_FIRST(&m->ready)) != NULL)
-		memory_cancel(store, q);
+		memory_cancel(store, q); /* NOLINT: clang doesn't follow the queue's back pointers */
 	for (size_t i = 0; i < BUCKETS; i++)
 		while (m->buckets[i] != NULL)
 			take_out(m, &m->buckets[i]);

@@ -73,7 +73,7 @@ static struct node *find(const struct zone *zone, struct slice name)
 static void grow(struct zone *zone)
 {
 	size_t count = zone->bucket_count * 2;
-	struct node **buckets = xcalloc(count, sizeof(*buckets));
+	struct node **buckets = xcalloc(count, sizeof(struct node *));
 	for (size_t i = 0; i < zone->bucket_count; i++) {
 		struct node *next;
 		for (struct node *n = zone->buckets[i]; n != NULL; n = next) {

@@ -244,7 +244,7 @@ static bool rdata_name(struct parser *p)
 
 static bool rdata_u16(struct parser *p)
 {
-	uint64_t value;
+	uint64_t value = 0;
 	if (!read_number(p, UINT16_MAX, &value))
 		return false;
 	add_u16(&p->rdata, value);
@@ -282,13 +282,19 @@ static bool rdata_mx(struct parser *p)
 
 static bool rdata_srv(struct parser *p)
 {
-	return rdata_u16(p) && rdata_u16(p) && rdata_u16(p) && rdata_name(p);
+	for (int i = 0; i < 3; i++) /* priority, weight, port */
+		if (!rdata_u16(p))
+			return false;
+	return rdata_name(p);
 }
 
 static bool rdata_soa(struct parser *p)
 {
-	uint64_t serial;
-	if (!rdata_name(p) || !rdata_name(p) || !read_number(p, UINT32_MAX, &serial))
+	uint64_t serial = 0;
+	for (int i = 0; i < 2; i++) /* primary server, mailbox */
+		if (!rdata_name(p))
+			return false;
+	if (!read_number(p, UINT32_MAX, &serial))
 		return false;
 	add_u32(&p->rdata, serial);
 	for (int i = 0; i < 4; i++) { /* refresh, retry, expire, minimum */
@@ -355,7 +361,7 @@ static bool rdata_txt(struct parser *p)
 /* RFC 3597 5: \# length hex… */
 static bool rdata_generic(struct parser *p)
 {
-	uint64_t len;
+	uint64_t len = 0;
 	const struct token *t;
 	int high = -1;
 	if (!read_number(p, RDATA_MAX, &len))

