@@ -71,7 +71,8 @@ void uris_from_text(struct uris *uris, struct slice text, bool hidden);
 void uris_from_html(struct uris *uris, struct slice uri, const char *tag, struct slice anchor, bool hidden);
 
 /* All forms of one URI as rules see them, itself first. */
-size_t uri_clean(struct arena *arena, struct slice uri, const struct uri_limits *limits, struct slice **forms_r);
+size_t uri_clean(struct arena *arena, struct slice uri, const struct uri_limits *limits,
+	struct slice **forms_r);
 /* Host of a URI as in struct uri_host; false: none, or no valid one. */
 bool uri_host(struct arena *arena, struct slice uri, struct uri_host *host_r);
 /* Percent escapes of printable ASCII and UTF-8 undone. */
