@@ -60,6 +60,7 @@ struct config_backend {
 	int protocol;               /* enum backend_protocol */
 	int client_info;            /* enum client_info */
 	int tls;                    /* enum backend_tls */
+	bool tls_implicit;          /* TLS from the first octet (port 465) */
 	struct slice tls_ca, tls_name;
 	struct slice_list tls_fingerprints;
 	struct slice_list domains;  /* recipients it takes; empty: all */

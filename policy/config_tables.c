@@ -125,6 +125,8 @@ static const struct setting BACKEND[] = {
 	{ "tls", SETTING_ENUM, AT(backend, tls), .fallback = "opportunistic", .values = BACKEND_TLS,
 	  .help = "STARTTLS to the server: never, if it offers it, always, always and its certificate "
 		  "checked" },
+	{ "tls-implicit", SETTING_BOOL, AT(backend, tls_implicit), .fallback = "no",
+	  .help = "TLS from the first octet, as on port 465, instead of STARTTLS" },
 	{ "tls-ca", SETTING_STRING, AT(backend, tls_ca), .fallback = "",
 	  .help = "PEM file of the authorities to trust. Empty: the system's" },
 	{ "tls-name", SETTING_STRING, AT(backend, tls_name), .fallback = "",

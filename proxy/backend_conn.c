@@ -162,7 +162,10 @@ static void on_closed(void *arg, const char *why)
 
 static void on_ready(void *arg, const char *why)
 {
-	if (why != NULL)
+	struct backend_conn *conn = arg;
+	if (conn->wait != NULL && conn->wait->handshaking)
+		greet_ready(conn->wait, why);
+	else if (why != NULL)
 		on_closed(arg, why);
 }
 
@@ -172,6 +175,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	if (conn->idle)
 		drop_idle(conn);
+	else if (conn->wait != NULL && conn->wait->handshaking)
+		greet_ready(conn->wait, "time-out in the handshake");
 	else
 		conn_fail(conn, conn->closed ? "connection is closed" : "time-out waiting for the backend");
 }

@@ -4,10 +4,12 @@
  * XFORWARD_README; the PROXY protocol of HAProxy, versions 1 and 2).
  */
 #include <arpa/inet.h>
+#include <event2/event.h>
 #include <stdio.h>
 
 #include "proxy/backend_private.h"
 #include "proxy/smtp_syntax.h"
+#include "proxy/tls.h"
 
 static const struct {
 	const char *keyword;
@@ -88,7 +90,7 @@ static void fail(struct backend_wait *wait, const char *stage, const struct repl
 		snprintf(wait->failure_text, sizeof(wait->failure_text), "%s: %u %.*s", stage, reply->code,
 			 (int)(reply->text.len < 150 ? reply->text.len : 150), reply->text.data);
 	else
-		snprintf(wait->failure_text, sizeof(wait->failure_text), "%s: %s", stage, why);
+		snprintf(wait->failure_text, sizeof(wait->failure_text), "%s: %.200s", stage, why);
 	greet_done(wait, wait->failure_text);
 }
 
@@ -136,6 +138,8 @@ static void identity_line(struct buf *line, const struct backend_wait *wait, boo
 }
 
 static void say_hello(struct backend_wait *wait);
+static bool needs_tls(struct backend_wait *wait);
+static void on_banner(void *arg, const struct reply *reply, const char *why);
 
 static void on_identity(void *arg, const struct reply *reply, const char *why)
 {
@@ -228,6 +232,8 @@ static void on_hello(void *arg, const struct reply *reply, const char *why)
 		wait->conn->caps = (struct backend_caps){ .known = true };
 	else
 		take_caps(&wait->conn->caps, reply->text);
+	if (needs_tls(wait))
+		return;
 	if (!wait->identity_told) /* XCLIENT may change what is offered to this client alone */
 		wait->backend->caps = wait->conn->caps;
 	tell_identity(wait);
@@ -244,6 +250,64 @@ static void say_hello(struct backend_wait *wait)
 	buf_free(&line);
 }
 
+/* ---- TLS */
+
+static void start_handshake(struct backend_wait *wait)
+{
+	char error[256];
+	struct ssl_st *ssl = tls_client_new(wait->backend->worker->tls, wait->backend->config, error);
+	if (ssl == NULL) {
+		fail(wait, "TLS", NULL, error);
+		return;
+	}
+	wait->handshaking = true;
+	const int64_t ms = wait->backend->config->connect_timeout;
+	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (int)(ms % 1000) * 1000 };
+	evtimer_add(&wait->conn->timer, &tv);
+	stream_start_tls(wait->conn->stream, ssl, false);
+}
+
+void greet_ready(struct backend_wait *wait, const char *why)
+{
+	evtimer_del(&wait->conn->timer);
+	wait->handshaking = false;
+	wait->encrypted = true;
+	if (why == NULL)
+		why = tls_client_verify(stream_tls(wait->conn->stream), wait->backend->config);
+	if (why != NULL)
+		fail(wait, "TLS", NULL, why);
+	else if (wait->backend->config->tls_implicit)
+		backend_send(wait->conn, SLICE_EMPTY, wait->backend->config->connect_timeout, on_banner, wait);
+	else
+		say_hello(wait);
+}
+
+static void on_starttls(void *arg, const struct reply *reply, const char *why)
+{
+	struct backend_wait *wait = arg;
+	if (reply != NULL && reply->code == 220)
+		start_handshake(wait);
+	else if (reply != NULL && wait->backend->config->tls == BACKEND_TLS_OPPORTUNISTIC)
+		tell_identity(wait);
+	else
+		fail(wait, "STARTTLS", reply, why);
+}
+
+/* True: TLS comes first. */
+static bool needs_tls(struct backend_wait *wait)
+{
+	int tls = wait->backend->config->tls;
+	if (tls == BACKEND_TLS_OFF || wait->encrypted)
+		return false;
+	if (wait->conn->caps.bits & CAP_STARTTLS) {
+		backend_send(wait->conn, SLICE("STARTTLS\r\n"), wait->backend->config->reply_timeout, on_starttls, wait);
+		return true;
+	}
+	if (tls != BACKEND_TLS_OPPORTUNISTIC)
+		fail(wait, "STARTTLS", NULL, "not offered by the backend, and required by the settings");
+	return tls != BACKEND_TLS_OPPORTUNISTIC;
+}
+
 static void on_banner(void *arg, const struct reply *reply, const char *why)
 {
 	struct backend_wait *wait = arg;
@@ -256,6 +320,11 @@ static void on_banner(void *arg, const struct reply *reply, const char *why)
 void greet_begin(struct backend_wait *wait)
 {
 	greet_preamble(wait);
+	if (wait->backend->config->tls_implicit) {
+		stream_flush(wait->conn->stream);
+		start_handshake(wait);
+		return;
+	}
 	backend_send(wait->conn, SLICE_EMPTY, wait->backend->config->connect_timeout, on_banner, wait);
 }
 

@@ -55,10 +55,14 @@ struct backend_wait {
 	/* what the identity commands say, copied */
 	struct client client;
 	struct arena *arena;
-	bool said_hello_again;      /* EHLO after XCLIENT or STARTTLS */
+	bool handshaking, encrypted;
 	bool identity_told;
 	bool plain_helo;            /* EHLO was refused */
 };
+
+/* backend_greet.c: the connection, or TLS on it, is ready. why: it is not. */
+void greet_ready(struct backend_wait *wait, const char *why);
+
 
 /* backend_conn.c */
 struct backend_conn *conn_open(struct backend *backend, const char **why_r);

@@ -1,6 +1,7 @@
 #include "proxy/command.h"
 
 #include "filters/relay.h"
+#include "proxy/auth.h"
 #include "proxy/route.h"
 #include "proxy/smtp_syntax.h"
 #include "proxy/transaction.h"
@@ -80,6 +81,11 @@ static void helo_proceed(struct session *s, struct slice arg)
 	session_reply(s, 250, NULL, s->snapshot->config->top->hostname);
 }
 
+static bool may_start_tls(const struct session *s)
+{
+	return s->listen->tls == TLS_STARTTLS && s->client.tls_version.len == 0 && s->worker->tls != NULL;
+}
+
 static void ehlo_proceed(struct session *s, struct slice arg)
 {
 	struct buf text = { 0 };
@@ -90,6 +96,11 @@ static void ehlo_proceed(struct session *s, struct slice arg)
 	for (size_t i = 0; i < sizeof(offers) / sizeof(*offers); i++)
 		if (caps.bits & offers[i].cap)
 			buf_printf(&text, "\n%s", offers[i].line);
+	if (may_start_tls(s))
+		buf_add_str(&text, "\nSTARTTLS");
+	const char *mechanisms = auth_mechanisms(s);
+	if (mechanisms != NULL)
+		buf_printf(&text, "\nAUTH %s", mechanisms);
 	session_reply(s, 250, NULL, buf_slice(&text));
 	buf_free(&text);
 }
@@ -307,6 +318,44 @@ static void abuse_proceed(struct session *s, struct slice arg)
 	session_close(s, 421, "4.7.0", "This is a mail server");
 }
 
+/* ---- STARTTLS, AUTH */
+
+static bool starttls_check(struct session *s, struct slice arg)
+{
+	(void)arg;
+	if (!may_start_tls(s))
+		session_error(s, s->client.tls_version.len > 0 ? 503 : 502, "5.5.1",
+			      s->client.tls_version.len > 0 ? "TLS is on already" : "TLS is not offered");
+	else if (stream_input(s->stream).len > 0)
+		/* Whoever put it there, it is not the client that TLS will vouch for. */
+		session_close(s, 503, "5.5.1", "Nothing may follow STARTTLS in the clear, closing");
+	else
+		return true;
+	return false;
+}
+
+static void starttls_proceed(struct session *s, struct slice arg)
+{
+	(void)arg;
+	transaction_abort(s, "STARTTLS");
+	if (!session_start_tls(s))
+		session_close(s, 421, "4.3.0", "TLS is not available");
+}
+
+static bool auth_check(struct session *s, struct slice arg)
+{
+	(void)arg;
+	if (s->client.login.len > 0)
+		session_error(s, 503, "5.5.1", "Already authenticated");
+	else if (s->client.tls_version.len == 0 && !s->listen->auth_without_tls)
+		session_error(s, 538, "5.7.11", "Authentication needs TLS");
+	else if (auth_mechanisms(s) == NULL)
+		session_error(s, 502, "5.5.1", "Authentication is not offered");
+	else
+		return true;
+	return false;
+}
+
 static void help_proceed(struct session *s, struct slice arg);
 
 static const struct command commands[] = {
@@ -315,6 +364,8 @@ static const struct command commands[] = {
 	{ "MAIL", NEEDS_HELO | NO_MAIL | NEEDS_LOGIN, NULL, mail_proceed, "MAIL FROM:<address>: begin a message" },
 	{ "RCPT", NEEDS_HELO | NEEDS_MAIL, NULL, rcpt_proceed, "RCPT TO:<address>: a recipient" },
 	{ "DATA", NEEDS_HELO | NEEDS_MAIL | NO_ARGUMENT, data_check, data_proceed, "DATA: the message, up to a line with a dot" },
+	{ "STARTTLS", NO_ARGUMENT | NEEDS_HELO, starttls_check, starttls_proceed, "STARTTLS: encrypt from here on" },
+	{ "AUTH", NEEDS_HELO | NO_MAIL, auth_check, auth_begin, "AUTH mechanism: say who you are" },
 	{ "RSET", NO_ARGUMENT, NULL, rset_proceed, "RSET: forget the message" },
 	{ "NOOP", 0, NULL, noop_proceed, "NOOP: nothing" },
 	{ "VRFY", 0, vrfy_check, vrfy_proceed, "VRFY address: not verified here" },

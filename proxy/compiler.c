@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -9,6 +10,7 @@
 
 #include "filters/registry.h"
 #include "policy/config.h"
+#include "proxy/tls.h"
 
 static void report(const struct config_errors *errors)
 {
@@ -21,6 +23,20 @@ static void report(const struct config_errors *errors)
 	}
 }
 
+/* A certificate that can't be used is found here, not in a worker. */
+static bool check_tls(const char *path, const struct config *config)
+{
+	char error[256];
+	int *fds = xcalloc(2 * config->tls_count, sizeof(*fds));
+	struct tls_set *set = tls_files_open(config, fds, error) ? tls_set_create(config, fds, error) : NULL;
+	free(fds);
+	if (set == NULL)
+		fprintf(stderr, "%s: %s\n", path, error);
+	bool ok = set != NULL;
+	tls_set_destroy(&set);
+	return ok;
+}
+
 static int compile(const char *path, int out)
 {
 	struct arena *arena = arena_create();
@@ -28,6 +44,8 @@ static int compile(const char *path, int out)
 	struct config *config = config_read(arena, path, SLICE_EMPTY, filter_sections(), &errors);
 	report(&errors);
 	if (config == NULL)
+		return EX_CONFIG;
+	if (!check_tls(path, config))
 		return EX_CONFIG;
 	struct identity identity;
 	if (!identity_find(config->top->user, &identity)) {

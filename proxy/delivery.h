@@ -28,6 +28,7 @@ struct delivery;
  * transactions of its session. Zeroed: none. */
 struct delivery_home {
 	struct backend_conn *conn;
+	bool authenticated;       /* as the session's client, with it */
 };
 void delivery_home_close(struct delivery_home *home);
 

@@ -19,6 +19,7 @@
 #include "proxy/listen_sockets.h"
 #include "proxy/notify.h"
 #include "proxy/stats.h"
+#include "proxy/tls.h"
 #include "proxy/worker_fds.h"
 
 #define ROWS 64u            /* workers of all generations alive at one time */
@@ -48,6 +49,7 @@ struct master {
 	struct config *config;
 	int config_fd;
 	int *listen_fds;         /* as config->listens; the set's */
+	int *tls_fds;            /* certificate and key of each of config->tls */
 	struct identity identity;
 	struct listen_sockets *sockets;
 	struct stats *stats;
@@ -141,13 +143,15 @@ static bool start_worker(struct worker_process *w)
 	char row[16], generation[24];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
 		return false;
-	size_t count = 3 + m->config->listen_count;
+	size_t listens = m->config->listen_count, tls = 2 * m->config->tls_count, count = 3 + listens + tls;
 	int *fds = xcalloc(count, sizeof(*fds));
 	fds[0] = pair[1];
 	fds[1] = m->stats_fd;
 	fds[2] = m->config_fd;
-	for (size_t i = 0; i < m->config->listen_count; i++)
+	for (size_t i = 0; i < listens; i++)
 		fds[3 + i] = m->listen_fds[i];
+	for (size_t i = 0; i < tls; i++)
+		fds[3 + listens + i] = m->tls_fds[i];
 	snprintf(row, sizeof(row), "%u", w->row);
 	snprintf(generation, sizeof(generation), "%llu", (unsigned long long)w->generation);
 	char *argv[] = { (char *)"gatehouse", (char *)"worker", row, generation, NULL };
@@ -254,42 +258,77 @@ static void worker_died(struct worker_process *w, int status)
 
 /* ---- configuration */
 
+static void close_all(int *fds, size_t count)
+{
+	for (size_t i = 0; fds != NULL && i < count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	free(fds);
+}
+
+/* Sockets and certificates of a configuration. False: said why. */
+static bool open_files(struct master *m, const struct config *config, int *listens, int *tls)
+{
+	char error[256];
+	for (size_t i = 0; i < config->listen_count; i++) {
+		listens[i] = listen_sockets_get(m->sockets, &config->listens[i].address, error);
+		if (listens[i] < 0) {
+			log_error(NULL, "listen", "%s", error);
+			return false;
+		}
+	}
+	if (tls_files_open(config, tls, error))
+		return true;
+	log_error(NULL, "tls", "%s", error);
+	return false;
+}
+
+static struct config *read_text(struct arena *arena, int out)
+{
+	struct config_errors errors = { .arena = arena };
+	char *text;
+	size_t len;
+	if (!read_all(out, &text, &len))
+		return NULL;
+	struct config *config = config_read(arena, "-", slice_make(text, len), filter_sections(), &errors);
+	free(text);
+	return config;
+}
+
+static void forget_config(struct master *m)
+{
+	free(m->listen_fds);
+	close_all(m->tls_fds, m->config ? 2 * m->config->tls_count : 0);
+	arena_destroy(&m->arena);
+	if (m->config_fd >= 0)
+		close(m->config_fd);
+}
+
 /* Takes a checked text as the new generation's. False: the old one stays. */
 static bool adopt(struct master *m, int out)
 {
 	struct arena *arena = arena_create();
-	struct config_errors errors = { .arena = arena };
+	struct config *config = read_text(arena, out);
 	struct identity identity;
-	char *text = NULL, error[200];
-	size_t len = 0;
-	if (!read_all(out, &text, &len)) {
-		arena_destroy(&arena);
-		return false;
-	}
-	struct config *config = config_read(arena, "-", slice_make(text, len), filter_sections(), &errors);
-	free(text);
-	int *fds = config ? xcalloc(config->listen_count + 1, sizeof(*fds)) : NULL;
+	int *listens = NULL, *tls = NULL;
 	bool ok = config != NULL && identity_find(config->top->user, &identity);
-	for (size_t i = 0; ok && i < config->listen_count; i++) {
-		fds[i] = listen_sockets_get(m->sockets, &config->listens[i].address, error);
-		if (fds[i] < 0) {
-			log_error(NULL, "listen", "%s", error);
-			ok = false;
-		}
+	if (ok) {
+		listens = xcalloc(config->listen_count, sizeof(*listens));
+		tls = xcalloc(2 * config->tls_count, sizeof(*tls));
+		ok = open_files(m, config, listens, tls);
 	}
 	if (!ok) {
-		free(fds);
+		free(listens);
+		free(tls);
 		arena_destroy(&arena);
 		return false;
 	}
-	free(m->listen_fds);
-	arena_destroy(&m->arena);
-	if (m->config_fd >= 0)
-		close(m->config_fd);
+	forget_config(m);
 	m->arena = arena;
 	m->config = config;
 	m->config_fd = out;
-	m->listen_fds = fds;
+	m->listen_fds = listens;
+	m->tls_fds = tls;
 	m->identity = identity;
 	m->generation++;
 	listen_sockets_sweep(m->sockets);
@@ -475,9 +514,8 @@ static void tear_down(struct master *m)
 	if (m->stop_timer != NULL)
 		event_free(m->stop_timer);
 	listen_sockets_destroy(&m->sockets);
-	free(m->listen_fds);
 	event_base_free(m->base);
-	arena_destroy(&m->arena);
+	forget_config(m);
 }
 
 static int run(struct master *m)

@@ -4,12 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proxy/auth.h"
 #include "proxy/command.h"
+#include "proxy/proxy_protocol.h"
 #include "proxy/smtp_syntax.h"
+#include "proxy/tls.h"
 #include "proxy/transaction.h"
 
 static void session_run(struct session *s);
 static void say_the_end(struct session *s);
+static void greet(struct session *s);
 
 const struct config_limits *session_limits(const struct session *s)
 {
@@ -59,8 +63,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct session *s = arg;
 	if (worker_now_ms(s->worker) < s->deadline) {
 		arm_timer(s);
-	} else if (s->state == SESSION_CLOSING) {
+	} else if (s->state == SESSION_CLOSING || s->state == SESSION_PROXY || s->handshaking) {
 		session_destroy(s);
+	} else if (s->state == SESSION_DELAY) {
+		greet(s);
 	} else if (s->state == SESSION_BUSY) {
 		/* What it waits for has deadlines of its own, and ends sooner than lost mail would. */
 		s->deadline = worker_now_ms(s->worker) + session_limits(s)->command_timeout;
@@ -71,16 +77,25 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void change_client(struct session *s, const struct ip *ip, uint16_t port);
+static void welcome(struct session *s);
+static void hold_greeting(struct session *s);
+
 /* ---- replies */
+
+void session_write(struct session *s, struct slice bytes)
+{
+	stream_write(s->stream, bytes);
+	if (!s->running)
+		stream_flush(s->stream);
+}
 
 void session_reply(struct session *s, unsigned code, const char *enhanced, struct slice text)
 {
 	struct buf out = { 0 };
 	reply_format(&out, code, enhanced, text);
-	stream_write(s->stream, buf_slice(&out));
+	session_write(s, buf_slice(&out));
 	buf_free(&out);
-	if (!s->running)
-		stream_flush(s->stream);
 }
 
 void session_printf(struct session *s, unsigned code, const char *enhanced, const char *fmt, ...)
@@ -133,11 +148,25 @@ void session_read_data(struct session *s)
 	set_deadline(s, session_limits(s)->data_timeout);
 }
 
+void session_read_auth(struct session *s)
+{
+	s->state = SESSION_AUTH;
+	set_deadline(s, session_limits(s)->command_timeout);
+	if (!s->running)
+		session_run(s);
+}
+
+#define AUTH_LINE_MAX 12290u /* RFC 4954 4, with its end */
+
 /* False: no whole line is there yet. */
 static bool session_on_line(struct session *s, struct slice in)
 {
 	struct smtp_line line;
-	enum smtp_line_status status = smtp_line_next(in, (size_t)session_limits(s)->command_line, &line);
+	size_t most = (size_t)session_limits(s)->command_line;
+	/* An initial response may stand in the command line of AUTH. */
+	if (s->state == SESSION_AUTH || slice_starts_nocase(in, SLICE("AUTH ")))
+		most = most > AUTH_LINE_MAX ? most : AUTH_LINE_MAX;
+	enum smtp_line_status status = smtp_line_next(in, most, &line);
 	if (status == SMTP_LINE_MORE)
 		return false;
 	s->bare_lf |= line.bare_lf && status == SMTP_LINE_OK;
@@ -155,7 +184,10 @@ static bool session_on_line(struct session *s, struct slice in)
 		buf_add_slice(copy, line.text);
 		stream_take(s->stream, line.consumed);
 		set_deadline(s, session_limits(s)->command_timeout);
-		command_dispatch(s, buf_slice(copy));
+		if (s->state == SESSION_AUTH)
+			auth_on_line(s, buf_slice(copy));
+		else
+			command_dispatch(s, buf_slice(copy));
 	}
 	return true;
 }
@@ -168,6 +200,25 @@ static bool session_on_data(struct session *s, struct slice in)
 	return true;
 }
 
+/* A balancer says who its client is. */
+static bool session_on_proxy(struct session *s, struct slice in)
+{
+	struct proxy_header h;
+	enum proxy_status status = proxy_header_parse(in, &h);
+	if (status == PROXY_MORE)
+		return false;
+	if (status == PROXY_BAD) {
+		log_warn(session_log(s), "proxy protocol", "no header from a listed balancer");
+		session_close(s, 421, "4.7.0", "Expected the PROXY protocol");
+		return true;
+	}
+	stream_take(s->stream, h.consumed);
+	if (!h.local)
+		change_client(s, &h.ip, h.port);
+	welcome(s);
+	return true;
+}
+
 static void session_run(struct session *s)
 {
 	struct slice in;
@@ -176,8 +227,10 @@ static void session_run(struct session *s)
 	while (more && (in = stream_input(s->stream)).len > 0) {
 		if (s->worker->stopping)
 			session_shut_down(s);
-		if (s->state == SESSION_COMMAND)
+		if (s->state == SESSION_COMMAND || s->state == SESSION_AUTH)
 			more = session_on_line(s, in);
+		else if (s->state == SESSION_PROXY)
+			more = session_on_proxy(s, in);
 		else if (s->state == SESSION_DATA)
 			more = session_on_data(s, in);
 		else
@@ -211,6 +264,8 @@ static void on_input(void *arg)
 	struct session *s = arg;
 	if (s->state == SESSION_CLOSING)
 		throw_away_input(s);
+	else if (s->state == SESSION_DELAY)
+		s->early_talker = true;
 	else if (s->state != SESSION_BUSY)
 		session_run(s);
 }
@@ -238,7 +293,59 @@ bool session_still_there(const struct session *s)
 	return !s->eof || slice_chr(stream_input(s->stream), '\n') != SLICE_NPOS;
 }
 
-static const struct stream_callbacks stream_callbacks = { .input = on_input, .closed = on_closed, .drained = on_drained };
+/* ---- TLS */
+
+/* What was said in the clear is forgotten (RFC 3207 4.2). */
+static void forget_the_clear(struct session *s)
+{
+	s->client.helo = SLICE_EMPTY;
+	s->client.esmtp = false;
+}
+
+static void on_ready(void *arg, const char *why)
+{
+	struct session *s = arg;
+	s->handshaking = false;
+	if (why != NULL) {
+		log_info(session_log(s), "tls", "handshake failed: %s", why);
+		session_destroy(s);
+		return;
+	}
+	if (s->arena == NULL)
+		s->arena = arena_create();
+	tls_describe(stream_tls(s->stream), s->arena, &s->client);
+	if (tls_fingerprint_listed(s->snapshot->config, s->listen->certificate, s->client.tls_fingerprint))
+		s->client.login = s->client.tls_fingerprint;
+	if (!s->greeted)
+		hold_greeting(s);
+	else
+		session_resume(s);
+}
+
+static bool begin_handshake(struct session *s)
+{
+	struct ssl_st *ssl = s->worker->tls ? tls_server_new(s->worker->tls, s->listen->certificate) : NULL;
+	if (ssl == NULL)
+		return false;
+	s->handshaking = true;
+	s->state = SESSION_BUSY;
+	set_deadline(s, session_limits(s)->command_timeout);
+	stream_start_tls(s->stream, ssl, true);
+	return true;
+}
+
+bool session_start_tls(struct session *s)
+{
+	if (s->worker->tls == NULL)
+		return false;
+	session_reply(s, 220, "2.0.0", SLICE("Go ahead"));
+	forget_the_clear(s);
+	return begin_handshake(s);
+}
+
+static const struct stream_callbacks stream_callbacks = {
+	.input = on_input, .closed = on_closed, .drained = on_drained, .ready = on_ready,
+};
 
 /* ---- beginning and end */
 
@@ -261,9 +368,32 @@ static void greet(struct session *s)
 	struct buf text = { 0 };
 	/* 220 has no enhanced code (RFC 2034 4). */
 	buf_printf(&text, "220 %.*s %.*s\r\n", SLICE_ARG(top->hostname), SLICE_ARG(top->greeting));
-	stream_write(s->stream, buf_slice(&text));
+	session_write(s, buf_slice(&text));
 	buf_free(&text);
-	stream_flush(s->stream);
+	s->greeted = true;
+	session_resume(s);
+}
+
+/* Who can't wait for the greeting is no mail server. */
+static void hold_greeting(struct session *s)
+{
+	int64_t delay = s->listen->greeting_delay;
+	s->early_talker |= stream_input(s->stream).len > 0;
+	if (delay == 0 || client_is_ours(&s->client) || s->client.trusted) {
+		greet(s);
+		return;
+	}
+	s->state = SESSION_DELAY;
+	s->deadline = worker_now_ms(s->worker) + delay;
+	arm_timer(s);
+}
+
+static void change_client(struct session *s, const struct ip *ip, uint16_t port)
+{
+	struct worker *w = s->worker;
+	stats_client(w->stats, w->row, &s->client.ip, -1);
+	fill_client(s, ip, port);
+	stats_client(w->stats, w->row, ip, +1);
 }
 
 /* NULL: let it in. */
@@ -271,7 +401,7 @@ static const char *refused_at_door(struct session *s)
 {
 	const struct config_limits *limits = session_limits(s);
 	struct worker *w = s->worker;
-	unsigned of_client = stats_client(w->stats, w->row, &s->client.ip, +1);
+	unsigned of_client = stats_client(w->stats, w->row, &s->client.ip, 0);
 	int64_t total = w->stats ? stats_total(w->stats, STAT_SESSIONS_NOW) : w->session_count;
 	if (total > limits->sessions)
 		return "Too many sessions, please try again later";
@@ -279,6 +409,25 @@ static const char *refused_at_door(struct session *s)
 		return "Too many sessions from your address";
 	return NULL;
 }
+
+/* The client's address is known. */
+static void welcome(struct session *s)
+{
+	struct worker *w = s->worker;
+	const char *why = refused_at_door(s);
+	s->state = SESSION_BUSY;
+	if (why != NULL) {
+		stats_add(w->stats, w->row, STAT_SESSIONS_REFUSED, 1);
+		session_close(s, 421, "4.7.0", why);
+	} else if (s->listen->tls == TLS_IMPLICIT) {
+		if (!begin_handshake(s))
+			session_close(s, 421, "4.3.0", "TLS is not available");
+	} else {
+		hold_greeting(s);
+	}
+}
+
+#define PROXY_MS 10000 /* for a balancer's header */
 
 static void link_session(struct session *s)
 {
@@ -288,6 +437,7 @@ static void link_session(struct session *s)
 		s->next->prev = s;
 	w->sessions = s;
 	w->session_count++;
+	stats_client(w->stats, w->row, &s->client.ip, +1);
 	stats_add(w->stats, w->row, STAT_SESSIONS, 1);
 	stats_add(w->stats, w->row, STAT_SESSIONS_NOW, 1);
 }
@@ -306,12 +456,11 @@ void session_accept(struct worker *worker, const struct config_listen *listen, i
 	evtimer_assign(&s->timer, worker->base, on_timer, s);
 	link_session(s);
 	set_deadline(s, session_limits(s)->command_timeout);
-	const char *why = refused_at_door(s);
-	if (why != NULL) {
-		stats_add(worker->stats, worker->row, STAT_SESSIONS_REFUSED, 1);
-		session_close(s, 421, "4.7.0", why);
+	if (cidr_list_has(listen->proxy_from.items, listen->proxy_from.count, ip)) {
+		s->state = SESSION_PROXY;
+		set_deadline(s, PROXY_MS);
 	} else {
-		greet(s);
+		welcome(s);
 	}
 	arm_timer(s);
 }
@@ -339,6 +488,7 @@ void session_destroy(struct session *s)
 	struct worker *w = s->worker;
 	s->state = SESSION_CLOSING;
 	transaction_abort(s, "client has gone");
+	auth_destroy(&s->auth);
 	delivery_home_close(&s->home);
 	evtimer_del(&s->timer);
 	stream_destroy(&s->stream);

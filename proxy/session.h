@@ -17,10 +17,14 @@
 #include "proxy/stream.h"
 #include "proxy/worker.h"
 
+struct auth;
 struct transaction;
 
 enum session_state {
+	SESSION_PROXY,   /* reads a balancer's header */
+	SESSION_DELAY,   /* the greeting is held back */
 	SESSION_COMMAND, /* reads command lines */
+	SESSION_AUTH,    /* reads a response to a challenge */
 	SESSION_BUSY,    /* waits for an answer; reads nothing on */
 	SESSION_DATA,    /* reads content up to its end */
 	SESSION_CLOSING, /* the last reply is being written */
@@ -35,6 +39,7 @@ struct session {
 	struct event timer;
 	struct client client;        /* strings: session_keep() */
 	struct transaction *transaction; /* NULL between mails */
+	struct auth *auth;           /* while AUTH is under way */
 	struct delivery_home home;
 	struct arena *arena;         /* of the client's strings; NULL until the first */
 	enum session_state state;
@@ -42,7 +47,9 @@ struct session {
 	bool running;                /* session_run is on the stack */
 	bool bare_lf;                /* a command line ended in LF alone */
 	bool early_talker;           /* spoke before the greeting */
-	bool role_submission;
+	bool greeted, handshaking;
+	bool chunks;                 /* content comes by BDAT */
+	uint64_t chunk_left;         /* octets of the chunk to come */
 	uint32_t commands, errors, unknown, messages;
 	int64_t started, deadline;   /* monotonic ms */
 	char id[TRACE_ID_LEN + 1];
@@ -62,6 +69,8 @@ void session_printf(struct session *s, unsigned code, const char *enhanced, cons
  * session ends with 421. */
 void session_error(struct session *s, unsigned code, const char *enhanced, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* Bytes of a reply that is formatted already. */
+void session_write(struct session *s, struct slice bytes);
 /* The last reply: closes when it is written. */
 void session_close(struct session *s, unsigned code, const char *enhanced, const char *text);
 
@@ -70,6 +79,10 @@ void session_wait(struct session *s);
 void session_resume(struct session *s);
 /* Everything the client has sent behind is content now. */
 void session_read_data(struct session *s);
+/* The next line is a response for auth_on_line(). */
+void session_read_auth(struct session *s);
+/* STARTTLS: says 220 and begins. False: can't; nothing was said. */
+bool session_start_tls(struct session *s);
 /* The client can still hear us (DESIGN 4: asked before the final dot). */
 bool session_still_there(const struct session *s);
 

@@ -363,7 +363,8 @@ static void connected(struct stream *s)
 	s->mode = MODE_PLAIN;
 	read_on(s, true);
 	stream_flush(s);
-	call_ready(s, NULL);
+	if (s->mode == MODE_PLAIN) /* else TLS has begun, and will tell */
+		call_ready(s, NULL);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)

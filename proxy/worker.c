@@ -21,6 +21,7 @@
 #include "proxy/resolver_setup.h"
 #include "proxy/session.h"
 #include "proxy/spawn.h"
+#include "proxy/tls.h"
 #include "proxy/worker_fds.h"
 
 #define JOB_THREADS 2u
@@ -211,6 +212,22 @@ static struct snapshot *read_snapshot(uint64_t generation)
 	return config ? snapshot_create(config, NULL, generation) : NULL;
 }
 
+static bool make_tls(struct worker *w)
+{
+	const struct config *config = w->snapshot->config;
+	char error[256];
+	int *fds = xcalloc(2 * config->tls_count, sizeof(*fds));
+	for (size_t i = 0; i < 2 * config->tls_count; i++)
+		fds[i] = WORKER_FD_FIRST + (int)(config->listen_count + i);
+	w->tls = tls_set_create(config, fds, error);
+	for (size_t i = 0; i < 2 * config->tls_count; i++)
+		close(fds[i]);
+	free(fds);
+	if (w->tls == NULL)
+		log_error(&w->log, "tls", "%s", error);
+	return w->tls != NULL;
+}
+
 static bool make_parts(struct running *r)
 {
 	struct worker *w = &r->w;
@@ -225,6 +242,8 @@ static bool make_parts(struct running *r)
 		log_error(&w->log, "resolver", "%s", why);
 		return false;
 	}
+	if (!make_tls(w))
+		return false;
 	const struct driver_parts parts = { .base = w->base, .resolver = w->resolver, .jobs = w->jobs };
 	w->driver = driver_create(&parts);
 	struct backend **list = xcalloc(config->backend_count, sizeof(*list));
@@ -260,6 +279,7 @@ static void tear_down(struct running *r)
 	event_base_free(w->base);
 	free(r->gates);
 	buf_free(&w->line);
+	tls_set_destroy(&w->tls);
 	snapshot_release((struct snapshot **)&w->snapshot);
 }
 

@@ -1,0 +1,261 @@
+#include "proxy/auth.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+#include "proxy/command.h"
+#include "proxy/route.h"
+#include "proxy/smtp_syntax.h"
+
+#define RESPONSE_MAX 12288u /* RFC 4954 4 */
+
+struct auth {
+	struct session *session;
+	struct backend_wait *wait;
+	struct backend_conn *conn;
+	struct buf line;        /* AUTH with its argument, until there is a connection */
+	struct buf login;
+	char mechanism[24];
+	bool named;             /* the first response has been looked at */
+};
+
+/* ---- who the client says it is */
+
+/* Base64 to bytes in the arena; empty if it isn't. */
+static struct slice decode(struct arena *arena, struct slice text)
+{
+	if (text.len == 0 || text.len % 4 != 0 || text.len > RESPONSE_MAX)
+		return SLICE_EMPTY;
+	unsigned char *out = arena_alloc(arena, text.len);
+	int len = EVP_DecodeBlock(out, (const unsigned char *)text.data, (int)text.len);
+	for (size_t i = text.len; len > 0 && i > 0 && text.data[i - 1] == '='; i--)
+		len--;
+	return len > 0 ? slice_make(out, (size_t)len) : SLICE_EMPTY;
+}
+
+static struct slice between(struct slice s, struct slice before, char after)
+{
+	size_t at = slice_find(s, before);
+	if (at == SLICE_NPOS)
+		return SLICE_EMPTY;
+	s = slice_from(s, at + before.len);
+	size_t end = slice_chr(s, after);
+	return end == SLICE_NPOS ? s : slice_head(s, end);
+}
+
+/* authzid NUL authcid NUL passwd (RFC 4616) */
+static struct slice plain_name(struct slice s)
+{
+	size_t first = slice_chr(s, '\0');
+	if (first == SLICE_NPOS)
+		return SLICE_EMPTY;
+	struct slice rest = slice_from(s, first + 1);
+	size_t second = slice_chr(rest, '\0');
+	return second == SLICE_NPOS ? SLICE_EMPTY : slice_head(rest, second);
+}
+
+struct slice auth_login_name(struct arena *arena, struct slice mechanism, struct slice response)
+{
+	struct slice s = decode(arena, response);
+	if (slice_eq_nocase(mechanism, SLICE("PLAIN")))
+		return plain_name(s);
+	if (slice_eq_nocase(mechanism, SLICE("LOGIN")))
+		return s;
+	if (slice_starts_nocase(mechanism, SLICE("SCRAM-")))
+		return between(s, SLICE("n="), ',');
+	if (slice_eq_nocase(mechanism, SLICE("XOAUTH2")))
+		return between(s, SLICE("user="), '\1');
+	if (slice_eq_nocase(mechanism, SLICE("OAUTHBEARER")))
+		return between(s, SLICE("a="), ',');
+	return SLICE_EMPTY;
+}
+
+static void note_name(struct auth *a, struct slice response)
+{
+	struct arena *arena = arena_create();
+	if (!a->named && response.len > 0) {
+		a->named = true;
+		buf_add_slice(&a->login, auth_login_name(arena, slice_str(a->mechanism), response));
+	}
+	arena_destroy(&arena);
+}
+
+/* ---- what is offered */
+
+static struct backend *auth_backend(const struct session *s)
+{
+	for (size_t i = 0; i < s->worker->backend_count; i++) {
+		struct backend *b = s->worker->backends[i];
+		if (route_has(s, b) && (backend_caps(b)->bits & CAP_AUTH) && !backend_is_maildir(b))
+			return b;
+	}
+	return NULL;
+}
+
+const char *auth_mechanisms(const struct session *s)
+{
+	bool safe = s->client.tls_version.len > 0 || s->listen->auth_without_tls;
+	struct backend *b = safe && s->client.login.len == 0 ? auth_backend(s) : NULL;
+	return b ? backend_caps(b)->auth : NULL;
+}
+
+static bool is_offered(const char *mechanisms, struct slice mechanism)
+{
+	struct slice word, rest = slice_str(mechanisms);
+	while (slice_split(&rest, ' ', &word))
+		if (slice_eq_nocase(word, mechanism))
+			return true;
+	return false;
+}
+
+/* ---- the exchange */
+
+void auth_destroy(struct auth **auth)
+{
+	struct auth *a = *auth;
+	*auth = NULL;
+	if (a == NULL)
+		return;
+	backend_connect_cancel(&a->wait);
+	backend_conn_drop(&a->conn);
+	if (a->line.data != NULL)
+		OPENSSL_cleanse(a->line.data, a->line.cap);
+	buf_free(&a->line);
+	buf_free(&a->login);
+	free(a);
+}
+
+static void end_auth(struct session *s)
+{
+	auth_destroy(&s->auth);
+	session_resume(s);
+}
+
+static void fail_for_now(struct session *s, const char *why)
+{
+	log_warn(session_log(s), "auth", "%s", why);
+	session_reply(s, 454, "4.7.0", SLICE("Temporary authentication failure"));
+	end_auth(s);
+}
+
+static void succeed(struct session *s, const struct reply *reply)
+{
+	struct auth *a = s->auth;
+	struct slice name = buf_slice(&a->login);
+	s->client.login = session_keep(s, name.len ? name : SLICE("authenticated"));
+	s->client.auth_mechanism = session_keep(s, slice_str(a->mechanism));
+	backend_conn_bind(a->conn);
+	delivery_home_close(&s->home);
+	s->home.conn = a->conn;
+	s->home.authenticated = true;
+	a->conn = NULL;
+	log_info(session_log(s), "auth", "%.*s by %s", SLICE_ARG(s->client.login), a->mechanism);
+	struct buf out = { 0 };
+	reply_pass_on(&out, reply);
+	session_write(s, buf_slice(&out));
+	buf_free(&out);
+	end_auth(s);
+}
+
+static void on_reply(void *arg, const struct reply *reply, const char *why)
+{
+	struct session *s = arg;
+	struct buf out = { 0 };
+	if (reply == NULL) {
+		fail_for_now(s, why);
+		return;
+	}
+	if (reply->code == 235) {
+		succeed(s, reply);
+		return;
+	}
+	if (reply->code == 421) {
+		fail_for_now(s, "backend is closing");
+		return;
+	}
+	reply_pass_on(&out, reply);
+	if (reply->code == 334) {
+		session_write(s, buf_slice(&out));
+		buf_free(&out);
+		session_read_auth(s);
+		return;
+	}
+	log_info(session_log(s), "auth", "refused: %u, by %s", reply->code, s->auth->mechanism);
+	backend_conn_release(&s->auth->conn, true);
+	if (++s->errors > session_limits(s)->errors) {
+		buf_free(&out);
+		session_close(s, 421, "4.7.0", "Too many errors, closing");
+		auth_destroy(&s->auth);
+		return;
+	}
+	session_write(s, buf_slice(&out));
+	buf_free(&out);
+	end_auth(s);
+}
+
+static void forward(struct auth *a, struct slice line)
+{
+	struct session *s = a->session;
+	buf_clear(&a->line);
+	buf_add_slice(&a->line, line);
+	buf_add_str(&a->line, "\r\n");
+	session_wait(s);
+	backend_send(a->conn, buf_slice(&a->line), backend_config(backend_conn_backend(a->conn))->reply_timeout, on_reply, s);
+}
+
+static void on_connected(void *arg, struct backend_conn *conn, const char *why)
+{
+	struct session *s = arg;
+	struct auth *a = s->auth;
+	a->wait = NULL;
+	a->conn = conn;
+	if (conn == NULL) {
+		fail_for_now(s, why);
+		return;
+	}
+	struct slice line = buf_slice(&a->line);
+	struct buf copy = { 0 };
+	buf_add_slice(&copy, line);
+	forward(a, buf_slice(&copy));
+	OPENSSL_cleanse(copy.data, copy.cap);
+	buf_free(&copy);
+}
+
+void auth_begin(struct session *s, struct slice arg)
+{
+	const char *mechanisms = auth_mechanisms(s);
+	struct smtp_auth parsed;
+	if (!smtp_auth_parse(arg, &parsed)) {
+		session_error(s, 501, "5.5.4", "AUTH mechanism [response]");
+		return;
+	}
+	if (mechanisms == NULL || !is_offered(mechanisms, parsed.mechanism)) {
+		session_error(s, 504, "5.5.4", "Mechanism is not offered");
+		return;
+	}
+	struct auth *a = xcalloc(1, sizeof(*a));
+	a->session = s;
+	s->auth = a;
+	for (size_t i = 0; i < parsed.mechanism.len && i + 1 < sizeof(a->mechanism); i++)
+		a->mechanism[i] = ascii_upper(parsed.mechanism.data[i]);
+	if (parsed.has_initial)
+		note_name(a, parsed.initial);
+	buf_printf(&a->line, "AUTH %s%s%.*s", a->mechanism, parsed.has_initial ? " " : "",
+		   SLICE_ARG(parsed.has_initial && parsed.initial.len == 0 ? SLICE("=") : parsed.initial));
+	session_wait(s);
+	a->wait = backend_connect(auth_backend(s), &s->client, true, on_connected, s);
+}
+
+void auth_on_line(struct session *s, struct slice line)
+{
+	struct auth *a = s->auth;
+	if (line.len > RESPONSE_MAX) {
+		backend_conn_drop(&a->conn);
+		session_error(s, 500, "5.5.6", "Response too long");
+		end_auth(s);
+		return;
+	}
+	if (!slice_eq(line, SLICE("*")))
+		note_name(a, line);
+	forward(a, line);
+}

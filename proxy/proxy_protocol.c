@@ -1,0 +1,76 @@
+#include "proxy/proxy_protocol.h"
+
+#define V1_MAX 107u
+#define V2_FIXED 16u
+
+static const char signature[12] = { '\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };
+
+static enum proxy_status parse_v1(struct slice in, struct proxy_header *h)
+{
+	size_t end = slice_find(slice_head(in, V1_MAX), SLICE("\r\n"));
+	struct slice word[6], rest;
+	size_t words = 0;
+	uint64_t port;
+	if (end == SLICE_NPOS)
+		return in.len >= V1_MAX ? PROXY_BAD : PROXY_MORE;
+	h->consumed = end + 2;
+	rest = slice_head(in, end);
+	while (words < 6 && slice_split(&rest, ' ', &word[words]))
+		words++;
+	if (words >= 2 && slice_eq(word[1], SLICE("UNKNOWN"))) {
+		h->local = true;
+		return PROXY_OK;
+	}
+	bool v4 = words == 6 && slice_eq(word[1], SLICE("TCP4")), v6 = words == 6 && slice_eq(word[1], SLICE("TCP6"));
+	if ((!v4 && !v6) || rest.data != NULL || !ip_parse(word[2], &h->ip) || !slice_u64(word[4], 65535, &port))
+		return PROXY_BAD;
+	if (v4 && h->ip.family != 4)
+		return PROXY_BAD;
+	h->port = (uint16_t)port;
+	return PROXY_OK;
+}
+
+static unsigned u16(const char *p)
+{
+	return (unsigned)(unsigned char)p[0] << 8 | (unsigned char)p[1];
+}
+
+static bool take_v2_address(struct slice body, unsigned family, struct proxy_header *h)
+{
+	size_t size = family == 0x11 ? 4 : family == 0x21 ? 16 : 0;
+	if (size == 0 || body.len < 2 * size + 4)
+		return false;
+	h->ip.family = size == 4 ? 4 : 6;
+	memcpy(h->ip.bytes, body.data, size);
+	h->port = (uint16_t)u16(body.data + 2 * size);
+	return true;
+}
+
+static enum proxy_status parse_v2(struct slice in, struct proxy_header *h)
+{
+	if (in.len < V2_FIXED)
+		return PROXY_MORE;
+	unsigned version = (unsigned char)in.data[12], family = (unsigned char)in.data[13];
+	size_t len = u16(in.data + 14);
+	if (version >> 4 != 2 || (version & 15) > 1 || len > PROXY_HEADER_MAX - V2_FIXED)
+		return PROXY_BAD;
+	if (in.len < V2_FIXED + len)
+		return PROXY_MORE;
+	h->consumed = V2_FIXED + len;
+	h->local = (version & 15) == 0 || family == 0;
+	if (h->local)
+		return PROXY_OK;
+	return take_v2_address(slice_sub(in, V2_FIXED, len), family, h) ? PROXY_OK : PROXY_BAD;
+}
+
+enum proxy_status proxy_header_parse(struct slice in, struct proxy_header *h)
+{
+	struct slice v2 = slice_make(signature, sizeof(signature)), v1 = SLICE("PROXY ");
+	*h = (struct proxy_header){ 0 };
+	if (slice_starts(in, v2))
+		return parse_v2(in, h);
+	if (slice_starts(in, v1))
+		return parse_v1(in, h);
+	bool may_become = slice_starts(v2, in) || slice_starts(v1, in);
+	return may_become ? PROXY_MORE : PROXY_BAD;
+}
