@@ -53,7 +53,7 @@ struct backend *backend_create(struct worker *worker, const struct config_backen
 										: config->address.text));
 	if (config->maildir.len > 0)
 		b->caps = (struct backend_caps){ .known = true,
-			.bits = CAP_8BITMIME | CAP_SMTPUTF8 | CAP_BINARYMIME | CAP_DSN };
+			.bits = CAP_8BITMIME | CAP_SMTPUTF8 };
 	else if (!address_of(b))
 		log_error(&worker->log, "backend", "%s: no such address", b->peer);
 	return b;

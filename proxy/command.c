@@ -43,6 +43,8 @@ struct backend_caps command_offered(const struct session *s)
 	}
 	if (!any)
 		offered.bits = 0;
+	if (!(offered.bits & CAP_CHUNKING)) /* binary goes by BDAT only */
+		offered.bits &= ~(unsigned)CAP_BINARYMIME;
 	return offered;
 }
 
@@ -50,7 +52,7 @@ static const struct {
 	unsigned cap;
 	const char *line;
 } offers[] = {
-	{ CAP_8BITMIME, "8BITMIME" }, { CAP_SMTPUTF8, "SMTPUTF8" }, { CAP_DSN, "DSN" },
+	{ CAP_8BITMIME, "8BITMIME" }, { CAP_BINARYMIME, "BINARYMIME" }, { CAP_SMTPUTF8, "SMTPUTF8" }, { CAP_DSN, "DSN" },
 };
 
 /* ---- HELO, EHLO */
@@ -91,7 +93,7 @@ static void ehlo_proceed(struct session *s, struct slice arg)
 	struct buf text = { 0 };
 	take_name(s, arg, true);
 	struct backend_caps caps = command_offered(s);
-	buf_printf(&text, "%.*s\nPIPELINING\nSIZE %llu\nENHANCEDSTATUSCODES",
+	buf_printf(&text, "%.*s\nPIPELINING\nCHUNKING\nSIZE %llu\nENHANCEDSTATUSCODES",
 		   SLICE_ARG(s->snapshot->config->top->hostname), (unsigned long long)caps.size);
 	for (size_t i = 0; i < sizeof(offers) / sizeof(*offers); i++)
 		if (caps.bits & offers[i].cap)
@@ -122,9 +124,11 @@ static bool take_size(struct session *s, struct envelope *e, const struct smtp_p
 
 static bool take_body(struct session *s, struct envelope *e, const struct smtp_param *p)
 {
-	(void)s;
 	e->body_8bit = slice_eq_nocase(p->value, SLICE("8BITMIME"));
-	return e->body_8bit || slice_eq_nocase(p->value, SLICE("7BIT"));
+	e->body_binary = slice_eq_nocase(p->value, SLICE("BINARYMIME"));
+	if (e->body_binary && !(command_offered(s).bits & CAP_BINARYMIME))
+		return false;
+	return e->body_8bit || e->body_binary || slice_eq_nocase(p->value, SLICE("7BIT"));
 }
 
 static bool take_smtputf8(struct session *s, struct envelope *e, const struct smtp_param *p)
@@ -259,6 +263,10 @@ static void rcpt_proceed(struct session *s, struct slice arg)
 static bool data_check(struct session *s, struct slice arg)
 {
 	(void)arg;
+	if (s->transaction->in_chunks || s->transaction->scan->envelope.body_binary) {
+		session_error(s, 503, "5.5.1", "BDAT has to be used for this message");
+		return false;
+	}
 	if (s->transaction->accepted > 0)
 		return true;
 	if (s->transaction->scan->envelope.recipient_count > 0)
@@ -266,6 +274,34 @@ static bool data_check(struct session *s, struct slice arg)
 	else
 		session_error(s, 503, "5.5.1", "RCPT first");
 	return false;
+}
+
+/* ---- BDAT: a refused chunk is read to its last octet, or its bytes would be
+ * obeyed as commands. */
+
+static bool bdat_check(struct session *s, struct slice arg)
+{
+	struct transaction *t = s->transaction;
+	uint64_t size;
+	bool last;
+	if (!smtp_bdat_parse(arg, &size, &last)) {
+		/* Nobody knows where the chunk ends. */
+		session_close(s, 501, "5.5.4", "BDAT size [LAST], closing");
+		return false;
+	}
+	if (t != NULL && t->accepted > 0)
+		return true;
+	session_skip(s, size);
+	session_error(s, t != NULL && t->scan->envelope.recipient_count > 0 ? 554 : 503, "5.5.1", "No valid recipients");
+	return false;
+}
+
+static void bdat_proceed(struct session *s, struct slice arg)
+{
+	uint64_t size = 0;
+	bool last = false;
+	smtp_bdat_parse(arg, &size, &last);
+	transaction_chunk(s, size, last);
 }
 
 static void data_proceed(struct session *s, struct slice arg)
@@ -364,6 +400,7 @@ static const struct command commands[] = {
 	{ "MAIL", NEEDS_HELO | NO_MAIL | NEEDS_LOGIN, NULL, mail_proceed, "MAIL FROM:<address>: begin a message" },
 	{ "RCPT", NEEDS_HELO | NEEDS_MAIL, NULL, rcpt_proceed, "RCPT TO:<address>: a recipient" },
 	{ "DATA", NEEDS_HELO | NEEDS_MAIL | NO_ARGUMENT, data_check, data_proceed, "DATA: the message, up to a line with a dot" },
+	{ "BDAT", 0, bdat_check, bdat_proceed, "BDAT size [LAST]: a chunk of the message" },
 	{ "STARTTLS", NO_ARGUMENT | NEEDS_HELO, starttls_check, starttls_proceed, "STARTTLS: encrypt from here on" },
 	{ "AUTH", NEEDS_HELO | NO_MAIL, auth_check, auth_begin, "AUTH mechanism: say who you are" },
 	{ "RSET", NO_ARGUMENT, NULL, rset_proceed, "RSET: forget the message" },

@@ -192,11 +192,24 @@ static bool session_on_line(struct session *s, struct slice in)
 	return true;
 }
 
+void session_skip(struct session *s, uint64_t octets)
+{
+	s->skip = octets;
+}
+
+static bool session_on_skip(struct session *s, struct slice in)
+{
+	size_t n = s->skip < in.len ? (size_t)s->skip : in.len;
+	set_deadline(s, session_limits(s)->data_timeout);
+	stream_take(s->stream, n);
+	s->skip -= n;
+	return true;
+}
+
 static bool session_on_data(struct session *s, struct slice in)
 {
 	set_deadline(s, session_limits(s)->data_timeout);
-	size_t used = transaction_feed(s, in);
-	stream_take(s->stream, used);
+	transaction_feed(s, in);
 	return true;
 }
 
@@ -227,7 +240,9 @@ static void session_run(struct session *s)
 	while (more && (in = stream_input(s->stream)).len > 0) {
 		if (s->worker->stopping)
 			session_shut_down(s);
-		if (s->state == SESSION_COMMAND || s->state == SESSION_AUTH)
+		if (s->state == SESSION_COMMAND && s->skip > 0)
+			more = session_on_skip(s, in);
+		else if (s->state == SESSION_COMMAND || s->state == SESSION_AUTH)
 			more = session_on_line(s, in);
 		else if (s->state == SESSION_PROXY)
 			more = session_on_proxy(s, in);

@@ -48,8 +48,7 @@ struct session {
 	bool bare_lf;                /* a command line ended in LF alone */
 	bool early_talker;           /* spoke before the greeting */
 	bool greeted, handshaking;
-	bool chunks;                 /* content comes by BDAT */
-	uint64_t chunk_left;         /* octets of the chunk to come */
+	uint64_t skip;               /* octets of a refused chunk, to be read and thrown away */
 	uint32_t commands, errors, unknown, messages;
 	int64_t started, deadline;   /* monotonic ms */
 	char id[TRACE_ID_LEN + 1];
@@ -79,6 +78,8 @@ void session_wait(struct session *s);
 void session_resume(struct session *s);
 /* Everything the client has sent behind is content now. */
 void session_read_data(struct session *s);
+/* That many octets are a chunk that was refused: read them to the last. */
+void session_skip(struct session *s, uint64_t octets);
 /* The next line is a response for auth_on_line(). */
 void session_read_auth(struct session *s);
 /* STARTTLS: says 220 and begins. False: can't; nothing was said. */

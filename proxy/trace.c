@@ -2,6 +2,10 @@
 
 #include <time.h>
 
+#include "filters/judged.h"
+#include "filters/spf.h"
+#include "message/authres.h"
+
 static const char *protocol(const struct client *c, bool utf8)
 {
 	/* RFC 3848, RFC 6531 4.3 */
@@ -72,8 +76,7 @@ void trace_received(struct buf *out, const struct scan *scan, const char *id)
 
 bool trace_removes(const struct scan *scan, const struct header *header)
 {
-	(void)scan;
-	return slice_starts_nocase(header->name, SLICE("X-Spam-"));
+	return authres_must_remove(header, scan->snapshot->config->top->hostname);
 }
 
 static void add_status(struct buf *out, const struct scan *scan, const struct verdict *v)
@@ -102,6 +105,13 @@ static void add_status(struct buf *out, const struct scan *scan, const struct ve
 
 void trace_added(struct buf *out, const struct scan *scan, const struct verdict *v)
 {
+	struct judged judged = judged_host(scan);
+	struct slice spf = spf_received_field(scan);
+	if (spf.len > 0) {
+		buf_add_slice(out, spf);
+		buf_add_str(out, "\r\n");
+	}
+	authres_write(out, scan->snapshot->config->top->hostname, &scan->facts, &scan->client, &judged.ip);
 	if (v->action >= ACTION_TAG)
 		buf_add_str(out, "X-Spam-Flag: YES\r\n");
 	buf_printf(out, "X-Spam-Score: %.1f\r\n", v->score);

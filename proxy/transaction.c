@@ -238,21 +238,41 @@ void transaction_recipient(struct session *s, const struct recipient *recipient)
 		start_recipient(t);
 }
 
-/* ---- DATA */
+/* ---- DATA, BDAT */
 
-void transaction_data(struct session *s)
+static void open_content(struct transaction *t, enum smtp_data_mode mode)
 {
-	struct transaction *t = s->transaction;
+	struct session *s = t->session;
 	const struct config_limits *limits = session_limits(s);
 	const struct smtp_data_limits data_limits = {
 		.bare_lf = (enum bare_lf)limits->bare_lf, .line = limits->text_line, .size = limits->message_size,
 	};
 	t->content = content_create(s->worker->spool, limits->memory_per_message);
 	arena_on_reset(t->arena, drop_content, t->content);
-	smtp_data_init(&t->data, SMTP_DATA_DOT, &data_limits);
+	smtp_data_init(&t->data, mode, &data_limits);
 	t->t_data = now_ms(t);
+}
+
+void transaction_data(struct session *s)
+{
+	open_content(s->transaction, SMTP_DATA_DOT);
 	session_reply(s, 354, NULL, SLICE("End data with <CR><LF>.<CR><LF>"));
 	session_read_data(s);
+}
+
+static void end_of_chunk(struct transaction *t);
+
+void transaction_chunk(struct session *s, uint64_t size, bool last)
+{
+	struct transaction *t = s->transaction;
+	if (!t->in_chunks)
+		open_content(t, t->scan->envelope.body_binary ? SMTP_DATA_BINARY : SMTP_DATA_CHUNKS);
+	t->in_chunks = true;
+	t->chunk_last = last;
+	t->chunk_size = t->chunk_left = size;
+	session_read_data(s);
+	if (size == 0)
+		end_of_chunk(t);
 }
 
 static void headers_judged(void *arg)
@@ -409,14 +429,48 @@ static void end_of_data(struct transaction *t)
 		start_end(t);
 }
 
-size_t transaction_feed(struct session *s, struct slice in)
+/* Each chunk has a reply; the last one's is the message's (RFC 3030 2). */
+static void end_of_chunk(struct transaction *t)
+{
+	struct session *s = t->session;
+	if (t->chunk_last) {
+		buf_clear(&t->chunk);
+		smtp_data_finish(&t->data, &t->chunk);
+		take_chunk(t);
+		end_of_data(t);
+		return;
+	}
+	session_printf(s, 250, "2.0.0", "%llu octets received", (unsigned long long)t->chunk_size);
+	session_resume(s);
+}
+
+static size_t feed_chunk(struct transaction *t, struct slice in)
+{
+	bool end;
+	in = slice_head(in, (size_t)(t->chunk_left < in.len ? t->chunk_left : in.len));
+	smtp_data_feed(&t->data, in, &t->chunk, &end);
+	take_chunk(t);
+	t->chunk_left -= in.len;
+	return in.len;
+}
+
+void transaction_feed(struct session *s, struct slice in)
 {
 	struct transaction *t = s->transaction;
 	bool end = false;
+	size_t used;
 	buf_clear(&t->chunk);
-	size_t used = smtp_data_feed(&t->data, in, &t->chunk, &end);
-	take_chunk(t);
-	if (end)
+	if (t->in_chunks) {
+		used = feed_chunk(t, in);
+		end = t->chunk_left == 0;
+	} else {
+		used = smtp_data_feed(&t->data, in, &t->chunk, &end);
+		take_chunk(t);
+	}
+	/* What is taken must be off the stream before anything else reads on. */
+	stream_take(s->stream, used);
+	if (end && t->in_chunks)
+		end_of_chunk(t);
+	else if (end)
 		end_of_data(t);
-	return used;
 }

@@ -6,6 +6,7 @@
  *   transaction_begin      MAIL: scan and pipeline start; MAIL is answered at once
  *   transaction_recipient  RCPT: filters, verdict, backend, reply
  *   transaction_data       DATA: 354, then transaction_feed with what comes
+ *   transaction_chunk      BDAT: the octets of a chunk, to transaction_feed
  *   the end                filters, verdict, backend, reply, one log line
  *
  * Each of them ends with a reply to the client and session_resume().
@@ -33,6 +34,8 @@ struct transaction {
 	bool filters_running;        /* driver_run is under way */
 	bool wants_recipient;        /* RCPT waits for that */
 	bool headers_done, storage_failed;
+	bool in_chunks, chunk_last;  /* content comes by BDAT; this chunk is the last */
+	uint64_t chunk_size, chunk_left;
 	int64_t t_mail, t_rcpt, t_data, t_end, t_filtered, t_done; /* monotonic ms */
 	char id[TRACE_ID_LEN + 1];
 	char reply[256];             /* what the client was told, for the log */
@@ -41,8 +44,10 @@ struct transaction {
 void transaction_begin(struct session *s, const struct envelope *envelope);
 void transaction_recipient(struct session *s, const struct recipient *recipient);
 void transaction_data(struct session *s);
-/* Takes content; returns octets taken. The end may have been among them. */
-size_t transaction_feed(struct session *s, struct slice in);
+/* BDAT (RFC 3030 2): size octets come; last: the message ends with them. */
+void transaction_chunk(struct session *s, uint64_t size, bool last);
+/* Takes content off the session's stream. Its end may be among it. */
+void transaction_feed(struct session *s, struct slice in);
 /* Ends it without a reply (RSET, EHLO, the client has gone). */
 void transaction_abort(struct session *s, const char *why);
 
