@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "filters/dmarc_arc.h"
 #include "filters/dmarc_check.h"
-#include "filters/scan.h"
+#include "filters/judged.h"
 
 #define IDENTIFIERS_MAX 64
 #define EXPECTED_MAX 10 /* signatures whose domain is asked for ahead of their verdict */
@@ -155,7 +155,10 @@ static bool is_forwarded(const struct scan *scan, const struct dmarc_settings *s
 			return true;
 		}
 	*by_r = SLICE("a forwarding host");
-	return cidr_list_has(s->forwarder_hosts.items, s->forwarder_hosts.count, &scan->client.ip);
+	struct ip ip = judged_host(scan).ip;
+	/* Whose mail SPF does not check can't pass by SPF either. */
+	return cidr_list_has(s->forwarder_hosts.items, s->forwarder_hosts.count, &ip) ||
+	       hits_find(&scan->hits, "SPF_FORWARDER") != NULL;
 }
 
 static bool is_mended_by_arc(const struct scan *scan, const struct dmarc_settings *s, struct slice author)
@@ -270,10 +273,17 @@ static enum step at_end(struct scan *scan, struct state *state)
 	return STEP_DONE;
 }
 
+/* A client of ours; or one of our networks brings it, and nobody else before. */
+static bool is_passed_over(const struct scan *scan)
+{
+	return client_is_ours(&scan->client) ||
+	       (scan->client.trusted && judged_host(scan).ip.family == 0);
+}
+
 static enum step step(struct scan *scan, void *memory, enum phase phase)
 {
 	struct state *state = memory;
-	if (client_is_ours(&scan->client))
+	if (is_passed_over(scan))
 		return STEP_DONE;
 	if (phase == PHASE_HEADERS) {
 		if (state->check == NULL)

@@ -3,8 +3,9 @@
 /*
  * dmarc: what the author domain asks to be done with mail in its name that is
  * not authenticated as its own (RFC 9989). Goes by facts.author, facts.spf,
- * facts.dkim and facts.arc; writes facts.dmarc. Clients of ours are passed
- * over: the facts stay unknown.
+ * facts.dkim and facts.arc; writes facts.dmarc. Clients of ours, and mail that
+ * comes from within the trusted networks, are passed over: the facts stay
+ * unknown. SPF's trusted forwarders are forwarders here too.
  */
 #include "filters/filter.h"
 

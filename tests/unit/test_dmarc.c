@@ -416,6 +416,11 @@ static void test_passed_over(void **state)
 	assert_int_equal(scan->facts.dmarc.result, AUTH_UNKNOWN);
 	assert_int_equal(scan->hits.count, 0);
 	scan = one_filter_scan(arena, &choice, 1, 1700000000);
+	ip_parse(SLICE("10.1.2.3"), &scan->client.ip);
+	scan->client.trusted = true; /* and no Received field: it comes from within */
+	one_filter_message(scan, SLICE("From: a@example.org\r\n\r\n"), 0, zone);
+	assert_int_equal(scan->facts.dmarc.result, AUTH_UNKNOWN);
+	scan = one_filter_scan(arena, &choice, 1, 1700000000);
 	one_filter_message(scan, SLICE("From: a@example.org, b@example.net\r\n\r\n"), 0, zone);
 	assert_int_equal(scan->facts.dmarc.result, AUTH_NONE);
 	assert_non_null(hits_find(&scan->hits, "DMARC_NO_AUTHOR"));

@@ -186,8 +186,30 @@ static void test_suite(void **state)
 	assert_int_equal(tally.surprises, 0);
 }
 
+/* A host whose mail SPF passes over is a forwarder for DMARC as well. */
+static void test_spf_forwarder(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_create();
+	struct zone *zone = zone_of("_dmarc.example.com. TXT \"v=DMARC1; p=reject\"\n");
+	struct snapshot *snapshot =
+	    config_snapshot("hostname = mx.example.org\nrelay { domains = {example.org} }\n"
+			    "filter spf { trusted-forwarders = {192.0.2.7} }\n");
+	struct config_mail mail = { .ip = "192.0.2.7", .helo = "x.example", .mail_from = "a@example.com",
+				    .now = 1700000000, .raw = SLICE("From: a@example.com\r\n\r\nx\r\n") };
+	struct scan *scan = config_scan(arena, snapshot, &mail, zone);
+	assert_true(scan->facts.dmarc.local_override);
+	mail.ip = "192.0.2.8";
+	scan = config_scan(arena, snapshot, &mail, zone);
+	assert_int_equal(scan->facts.dmarc.disposition, DMARC_POLICY_REJECT);
+	zone_destroy(&zone);
+	snapshot_release(&snapshot);
+	arena_destroy(&arena);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_suite) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_suite),
+					    cmocka_unit_test(test_spf_forwarder) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
