@@ -130,7 +130,8 @@ static void add_iprev(struct writer *w, const struct iprev_fact *iprev, const st
 	if (iprev->result == AUTH_UNKNOWN)
 		return;
 	begin_result(w, "iprev", iprev->result);
-	add_property(w, "policy.iprev", slice_str(ip_text(host, text)));
+	if (host->family != 0)
+		add_property(w, "policy.iprev", slice_str(ip_text(host, text)));
 }
 
 static void add_spf(struct writer *w, const struct spf_fact *spf)
