@@ -1,9 +1,5 @@
-/*
- * Two steps: the value becomes tokens, a list of mailboxes is read from them.
- * A quote or comment that is never closed is then an ordinary character, and
- * so are all of its kind behind it: the tokens are read once more from there,
- * at most once for each kind, so that the time stays linear.
- */
+/* Two steps: the value becomes tokens (mailbox_lex), and a list of mailboxes
+ * is read from them, entry by entry. */
 #include "message/mailbox_list.h"
 
 #include <stdlib.h>
@@ -11,38 +7,11 @@
 #include "base/buf.h"
 #include "message/address.h"
 #include "message/encoded_word.h"
-
-#define FIRST_TOKENS 32u
-
-enum kind {
-	ATOM,
-	QUOTED,   /* text is what stands between the quotes */
-	COMMENT,  /* between the parentheses */
-	LITERAL,  /* with its brackets */
-	SPECIAL,  /* one of < > , ; : @ . */
-	STRAY,    /* ) ] \ and what was left of an unclosed thing */
-};
-
-struct token {
-	enum kind kind;
-	bool spaced;         /* white space in front */
-	struct slice text;
-};
-
-struct lexer {
-	struct slice in;
-	size_t at;
-	bool plain_quotes;   /* quotes are ordinary characters from here on */
-	bool plain_parens;
-	bool plain_brackets;
-	struct token *tokens; /* malloc */
-	size_t count, cap;
-	unsigned problems;
-};
+#include "message/mailbox_lex.h"
 
 struct parser {
 	struct arena *arena;
-	const struct token *tokens;
+	const struct mailbox_token *tokens;
 	size_t count, at;
 	struct mailbox_list *list;
 	size_t cap;
@@ -50,137 +19,6 @@ struct parser {
 	bool in_group;
 	unsigned problems;   /* of the entry being read */
 };
-
-/* ---- tokens ---- */
-
-static bool is_white(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool is_control(char c)
-{
-	return ((unsigned char)c < ' ' && !is_white(c)) || c == 127;
-}
-
-static bool is_special(char c)
-{
-	return c != '\0' && strchr("<>,;:@.", c) != NULL;
-}
-
-/* Ends the token at `end`; returns where the next one begins, or 0 if it has no end. */
-static size_t quoted_end(struct slice in, size_t at, char close)
-{
-	for (; at < in.len; at++) {
-		if (in.data[at] == '\\')
-			at++;
-		else if (in.data[at] == close)
-			return at + 1;
-	}
-	return 0;
-}
-
-static size_t comment_end(struct slice in, size_t at)
-{
-	size_t depth = 1;
-	for (; at < in.len; at++) {
-		char c = in.data[at];
-		if (c == '\\')
-			at++;
-		else if (c == '(')
-			depth++;
-		else if (c == ')' && --depth == 0)
-			return at + 1;
-	}
-	return 0;
-}
-
-static bool ends_atom(const struct lexer *l, char c)
-{
-	return is_white(c) || is_special(c) || c == '\\' || (c == '"' && !l->plain_quotes) ||
-	       ((c == '(' || c == ')') && !l->plain_parens) || ((c == '[' || c == ']') && !l->plain_brackets);
-}
-
-static size_t atom_end(struct lexer *l)
-{
-	size_t at = l->at;
-	while (at < l->in.len && !ends_atom(l, l->in.data[at])) {
-		if (is_control(l->in.data[at]))
-			l->problems |= MAILBOX_CONTROL;
-		at++;
-	}
-	return at;
-}
-
-static void add_token(struct lexer *l, enum kind kind, bool spaced, size_t from, size_t to)
-{
-	if (l->count == l->cap) {
-		l->cap = l->cap ? l->cap * 2 : FIRST_TOKENS;
-		l->tokens = xrealloc(l->tokens, l->cap * sizeof(*l->tokens));
-	}
-	l->tokens[l->count++] = (struct token){ kind, spaced, slice_sub(l->in, from, to - from) };
-}
-
-/* A token that has delimiters, if c opens one and it is closed. */
-static bool delimited(struct lexer *l, char c, bool spaced)
-{
-	size_t end = 0;
-	bool *plain = NULL;
-	enum kind kind = QUOTED;
-	if (c == '"' && !l->plain_quotes) {
-		end = quoted_end(l->in, l->at + 1, '"');
-		plain = &l->plain_quotes;
-	} else if (c == '(' && !l->plain_parens) {
-		end = comment_end(l->in, l->at + 1);
-		plain = &l->plain_parens;
-		kind = COMMENT;
-	} else if (c == '[' && !l->plain_brackets) {
-		end = quoted_end(l->in, l->at + 1, ']');
-		plain = &l->plain_brackets;
-		kind = LITERAL;
-	}
-	if (plain == NULL)
-		return false;
-	if (end == 0) {
-		*plain = true;
-		l->problems |= MAILBOX_UNCLOSED;
-		return false;
-	}
-	for (size_t i = l->at; i < end; i++)
-		if (is_control(l->in.data[i]))
-			l->problems |= MAILBOX_CONTROL;
-	size_t bare = kind != LITERAL;
-	add_token(l, kind, spaced, l->at + bare, end - bare);
-	l->at = end;
-	return true;
-}
-
-static void read_tokens(struct lexer *l)
-{
-	bool spaced = false;
-	while (l->at < l->in.len) {
-		char c = l->in.data[l->at];
-		size_t from = l->at;
-		if (is_white(c)) {
-			l->at++;
-			spaced = true;
-			continue;
-		}
-		if (!delimited(l, c, spaced)) {
-			l->at = atom_end(l);
-			enum kind kind = l->at > from ? ATOM : is_special(c) ? SPECIAL : STRAY;
-			if (l->at == from)
-				l->at++;
-			add_token(l, kind, spaced, from, l->at);
-		}
-		spaced = false;
-	}
-}
-
-static bool is(const struct token *t, char special)
-{
-	return t->kind == SPECIAL && t->text.data[0] == special;
-}
 
 /* ---- text ---- */
 
@@ -197,9 +35,9 @@ static void add_unquoted(struct buf *out, struct slice s)
 	}
 }
 
-static bool is_phrase_special(const struct token *t)
+static bool is_phrase_special(const struct mailbox_token *t)
 {
-	return t->kind == SPECIAL && !is(t, '.') && !is(t, '@');
+	return t->kind == TOKEN_SPECIAL && !mailbox_token_is(t, '.') && !mailbox_token_is(t, '@');
 }
 
 /* The words of tokens [from, to) as a display name. */
@@ -207,18 +45,18 @@ static struct slice phrase(struct parser *p, size_t from, size_t to)
 {
 	struct buf out = { 0 };
 	for (size_t i = from; i < to; i++) {
-		const struct token *t = &p->tokens[i];
-		if (t->kind == COMMENT)
+		const struct mailbox_token *t = &p->tokens[i];
+		if (t->kind == TOKEN_COMMENT)
 			continue;
 		if (out.len > 0 && t->spaced)
 			buf_add_char(&out, ' ');
-		if (t->kind == QUOTED)
+		if (t->kind == TOKEN_QUOTED)
 			add_unquoted(&out, t->text);
 		else
 			buf_add_slice(&out, t->text);
-		if (t->kind == STRAY || is_phrase_special(t))
+		if (t->kind == TOKEN_STRAY || is_phrase_special(t))
 			p->problems |= MAILBOX_STRAY;
-		if (is(t, '@'))
+		if (mailbox_token_is(t, '@'))
 			p->problems |= MAILBOX_UNQUOTED_AT;
 	}
 	struct slice decoded =
@@ -231,7 +69,7 @@ static struct slice phrase(struct parser *p, size_t from, size_t to)
 static struct slice comment(struct parser *p, size_t from, size_t to)
 {
 	for (size_t i = to; i > from; i--) {
-		if (p->tokens[i - 1].kind != COMMENT)
+		if (p->tokens[i - 1].kind != TOKEN_COMMENT)
 			continue;
 		struct buf out = { 0 };
 		add_unquoted(&out, p->tokens[i - 1].text);
@@ -244,9 +82,9 @@ static struct slice comment(struct parser *p, size_t from, size_t to)
 
 /* ---- addresses ---- */
 
-static bool is_word(const struct token *t)
+static bool is_word(const struct mailbox_token *t)
 {
-	return t->kind == ATOM || t->kind == QUOTED;
+	return t->kind == TOKEN_ATOM || t->kind == TOKEN_QUOTED;
 }
 
 /* A part of an address: tokens [from, to) joined, comments left out. */
@@ -254,10 +92,10 @@ static struct slice join(struct parser *p, size_t from, size_t to)
 {
 	struct buf out = { 0 };
 	for (size_t i = from; i < to; i++) {
-		const struct token *t = &p->tokens[i];
-		if (t->kind == COMMENT)
+		const struct mailbox_token *t = &p->tokens[i];
+		if (t->kind == TOKEN_COMMENT)
 			p->problems |= MAILBOX_INNER_COMMENT;
-		else if (t->kind == QUOTED)
+		else if (t->kind == TOKEN_QUOTED)
 			add_unquoted(&out, t->text);
 		else
 			buf_add_slice(&out, t->text);
@@ -276,11 +114,11 @@ static size_t local_begin(struct parser *p, size_t from, size_t at)
 	size_t begin = at, i = at;
 	bool want_word = true;
 	while (i > from) {
-		const struct token *t = &p->tokens[i - 1];
-		if (t->kind != COMMENT) {
-			if (want_word ? !is_word(t) && !is(t, '.') : !is(t, '.'))
+		const struct mailbox_token *t = &p->tokens[i - 1];
+		if (t->kind != TOKEN_COMMENT) {
+			if (want_word ? !is_word(t) && !mailbox_token_is(t, '.') : !mailbox_token_is(t, '.'))
 				break;
-			want_word = is(t, '.');
+			want_word = mailbox_token_is(t, '.');
 			begin = i - 1;
 		}
 		i--;
@@ -291,14 +129,16 @@ static size_t local_begin(struct parser *p, size_t from, size_t at)
 /* Where the domain behind the "@" at `at` ends. */
 static size_t domain_end(struct parser *p, size_t at, size_t to)
 {
-	size_t end = at + 1, i = at + 1;
+	size_t end = at + 1, i = end;
 	bool want_atom = true;
 	while (i < to) {
-		const struct token *t = &p->tokens[i];
-		if (t->kind != COMMENT) {
-			if (want_atom ? t->kind != ATOM && t->kind != LITERAL && !is(t, '.') : !is(t, '.'))
+		const struct mailbox_token *t = &p->tokens[i];
+		if (t->kind != TOKEN_COMMENT) {
+			if (want_atom ? t->kind != TOKEN_ATOM && t->kind != TOKEN_LITERAL &&
+					    !mailbox_token_is(t, '.')
+				      : !mailbox_token_is(t, '.'))
 				break;
-			want_atom = is(t, '.');
+			want_atom = mailbox_token_is(t, '.');
 			end = i + 1;
 		}
 		i++;
@@ -347,7 +187,7 @@ static bool address(struct parser *p, size_t from, size_t to, struct mailbox *m,
 {
 	size_t at = SLICE_NPOS, seen = 0;
 	for (size_t i = from; i < to; i++)
-		if (is(&p->tokens[i], '@')) {
+		if (mailbox_token_is(&p->tokens[i], '@')) {
 			at = i;
 			seen++;
 		}
@@ -361,7 +201,7 @@ static bool address(struct parser *p, size_t from, size_t to, struct mailbox *m,
 		p->problems |= MAILBOX_SPACED;
 	struct slice domain = join(p, at + 1, extent_r->to);
 	m->local = join(p, extent_r->from, at);
-	m->quoted = at > extent_r->from && p->tokens[at - 1].kind == QUOTED;
+	m->quoted = at > extent_r->from && p->tokens[at - 1].kind == TOKEN_QUOTED;
 	m->utf8 = has_8bit(m->local) || has_8bit(domain);
 	m->text = with_at(p->arena, m->local, domain);
 	set_domain(p, m, domain);
@@ -378,7 +218,7 @@ static bool address(struct parser *p, size_t from, size_t to, struct mailbox *m,
 static bool has_more(const struct parser *p, size_t from, size_t to)
 {
 	for (size_t i = from; i < to; i++)
-		if (p->tokens[i].kind != COMMENT)
+		if (p->tokens[i].kind != TOKEN_COMMENT)
 			return true;
 	return false;
 }
@@ -420,15 +260,15 @@ static size_t find_angle(struct parser *p, size_t from, size_t to, size_t *close
 	size_t first = to, first_close = to, open = to;
 	bool has_at = false;
 	for (size_t i = from; i < to; i++) {
-		const struct token *t = &p->tokens[i];
-		if (is(t, '<')) {
+		const struct mailbox_token *t = &p->tokens[i];
+		if (mailbox_token_is(t, '<')) {
 			if (open != to)
 				p->problems |= MAILBOX_NESTED;
 			open = i;
 			has_at = false;
-		} else if (is(t, '@')) {
+		} else if (mailbox_token_is(t, '@')) {
 			has_at = true;
-		} else if (is(t, '>') && open != to) {
+		} else if (mailbox_token_is(t, '>') && open != to) {
 			*close_r = i;
 			if (has_at)
 				return open;
@@ -452,7 +292,7 @@ static size_t find_angle(struct parser *p, size_t from, size_t to, size_t *close
 static size_t skip_route(struct parser *p, size_t from, size_t to)
 {
 	for (size_t i = to; i > from; i--)
-		if (is(&p->tokens[i - 1], ':')) {
+		if (mailbox_token_is(&p->tokens[i - 1], ':')) {
 			p->problems |= MAILBOX_ROUTE;
 			return i;
 		}
@@ -524,13 +364,14 @@ static size_t entry_end(struct parser *p, size_t from)
 	bool inside = false, route = false;
 	size_t i;
 	for (i = from; i < p->count; i++) {
-		const struct token *t = &p->tokens[i];
-		if (is(t, '<')) {
+		const struct mailbox_token *t = &p->tokens[i];
+		if (mailbox_token_is(t, '<')) {
 			inside = true;
-			route = i + 1 < p->count && is(&p->tokens[i + 1], '@');
-		} else if (is(t, '>')) {
+			route = i + 1 < p->count && mailbox_token_is(&p->tokens[i + 1], '@');
+		} else if (mailbox_token_is(t, '>')) {
 			inside = false;
-		} else if (is(t, ';') || (is(t, ',') && !(inside && route)) || (is(t, ':') && !inside)) {
+		} else if (mailbox_token_is(t, ';') || (mailbox_token_is(t, ',') && !(inside && route)) ||
+			   (mailbox_token_is(t, ':') && !inside)) {
 			break;
 		}
 	}
@@ -570,25 +411,25 @@ static void end_group(struct parser *p)
 
 void mailbox_list_parse(struct arena *arena, struct slice value, struct mailbox_list *list_r)
 {
-	struct lexer l = { .in = value };
+	struct mailbox_tokens tokens;
 	*list_r = (struct mailbox_list){ 0 };
-	read_tokens(&l);
-	struct parser p = { .arena = arena, .tokens = l.tokens, .count = l.count, .list = list_r };
+	mailbox_lex(value, &tokens);
+	struct parser p = { .arena = arena, .tokens = tokens.list, .count = tokens.count, .list = list_r };
 	while (p.at < p.count) {
 		size_t end = entry_end(&p, p.at);
-		bool colon = end < p.count && is(&p.tokens[end], ':');
+		bool colon = end < p.count && mailbox_token_is(&p.tokens[end], ':');
 		if (colon)
 			begin_group(&p, p.at, end);
 		else
 			read_entry(&p, p.at, end);
-		if (end < p.count && is(&p.tokens[end], ';'))
+		if (end < p.count && mailbox_token_is(&p.tokens[end], ';'))
 			end_group(&p);
 		p.at = end + 1;
 	}
 	if (p.in_group)
 		list_r->problems |= MAILBOX_UNCLOSED;
-	list_r->problems |= l.problems;
-	free(l.tokens);
+	list_r->problems |= tokens.problems;
+	free(tokens.list);
 }
 
 /* ---- the other reading ---- */
