@@ -50,6 +50,7 @@ static struct hit *add_hit(struct scan *scan, const char *symbol, struct slice e
 		.evidence = evidence,
 		.phase = pipeline_phase(scan),
 		.recipient = pipeline_phase(scan) == PHASE_RCPT ? (int)scan->recipient : -1,
+		.filter = scan->running->name,
 		.shadow = common != NULL && common->shadow,
 	};
 	return hits_add(&scan->hits, &hit);

@@ -41,6 +41,7 @@ struct recipient {
 	struct mailbox mailbox;
 	struct slice params;         /* ESMTP parameters as text, canonical; may be empty */
 	bool accepted;
+	bool role;                   /* postmaster or abuse of ours: what is known before DATA doesn't refuse it */
 };
 
 struct envelope {

@@ -39,6 +39,7 @@ struct hit {
 	struct refusal refusal;  /* used when action refuses */
 	enum phase phase;
 	int recipient;           /* index into the envelope, or -1: all */
+	const char *filter;      /* name of the filter that found it; NULL: none did */
 	bool shadow;             /* recorded, not enforced: its score does not count */
 };
 

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "policy/config_check.h"
 #include "policy/config_tables.h"
+#include "policy/lists.h"
+#include "policy/policy.h"
 
 /* config_sections and the filters' as one NULL-terminated list. */
 static const struct section *const *all_sections(struct arena *arena, const struct section *const *filters)
@@ -94,6 +96,11 @@ static void fill_policies(struct config *config, const struct settings_file *fil
 	config->policies = p;
 }
 
+static void fill_lists(struct config *config, const struct settings_file *file)
+{
+	config->lists = collect(config->arena, file, &config_list_section, &config->list_count);
+}
+
 static void fill_filters(struct config *config, const struct settings_file *file,
 			 const struct section *const *filters)
 {
@@ -129,6 +136,7 @@ static struct config *fill(struct arena *arena, const struct settings_file *file
 	c->milters = collect(arena, file, &config_milter_section, &c->milter_count);
 	c->backends = collect(arena, file, &config_backend_section, &c->backend_count);
 	fill_policies(c, file);
+	fill_lists(c, file);
 	fill_filters(c, file, filters);
 	return c;
 }
@@ -145,6 +153,8 @@ struct config *config_read(struct arena *arena, const char *path, struct slice t
 	struct config *config = fill(arena, file, filters);
 	config->path = path ? name : SLICE_EMPTY;
 	config_check(config, errors);
+	lists_load(config, errors);
+	policies_make(config, errors);
 	return errors->total == before ? config : NULL;
 }
 

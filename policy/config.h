@@ -119,9 +119,26 @@ struct config_log {
 /* Of one policy section (issue: policy). The one titled "default" always exists. */
 struct config_policy {
 	struct slice title;
-	double tag, quarantine, reject, greylist; /* scores; a negative value: off */
+	double tag, quarantine, reject, greylist, discard; /* scores; a negative value: off */
 	struct slice_list recipients, senders, users, listeners; /* matched; all empty: everyone */
 	struct cidr_list clients;
+	struct slice_list allow, deny;   /* titles of list sections */
+	struct slice_list skip;          /* names of filters whose hits don't count */
+	struct slice_list scores, actions, replies; /* "SYMBOL=…" as written */
+	struct slice subject_tag;        /* put before the subject of what is tagged; empty: not */
+	bool report;                     /* X-Spam-Report on what is tagged */
+	bool shadow;                     /* noted what it would do, not done */
+	const struct policy_made *made;  /* policy/policy.h: the lists of texts, read */
+};
+
+enum list_type { LIST_NETWORKS, LIST_ADDRESSES, LIST_DOMAINS, LIST_PATTERNS };
+
+struct config_list {
+	struct slice title;
+	int type;                   /* enum list_type */
+	struct slice file;          /* an entry a line; empty: entries alone */
+	struct slice_list entries;
+	const struct list *loaded;  /* policy/lists.h */
 };
 
 struct config_filter {
@@ -146,6 +163,7 @@ struct config {
 	const struct config_milter *milters; size_t milter_count;
 	const struct config_backend *backends; size_t backend_count;
 	const struct config_policy *policies; size_t policy_count;
+	const struct config_list *lists; size_t list_count;
 	const struct config_filter *filters; size_t filter_count;
 };
 

@@ -328,6 +328,29 @@ static const struct setting POLICY[] = {
 	  .help = "Names of listen and milter sections it is for" },
 	{ "clients", SETTING_CIDRS, AT(policy, clients), .fallback = "",
 	  .help = "Client addresses it is for" },
+	{ "discard", SETTING_FLOAT, AT(policy, discard), .fallback = "off", .values = OFF,
+	  .help = "Score from which a mail is taken and thrown away: the sender never learns of it" },
+	{ "allow", SETTING_STRINGS, AT(policy, allow), .fallback = "",
+	  .help = "Names of list sections: who stands in them is not refused. Domains and addresses count "
+		  "only if SPF or DKIM vouches for them" },
+	{ "deny", SETTING_STRINGS, AT(policy, deny), .fallback = "",
+	  .help = "Names of list sections: who stands in them is refused, unless allow has it too" },
+	{ "skip", SETTING_STRINGS, AT(policy, skip), .fallback = "",
+	  .help = "Filters whose findings don't count" },
+	{ "scores", SETTING_STRINGS, AT(policy, scores), .fallback = "",
+	  .help = "Other scores for symbols: SPF_FAIL=4.5" },
+	{ "actions", SETTING_STRINGS, AT(policy, actions), .fallback = "",
+	  .help = "What a symbol does by itself: SPF_FAIL=reject; one of none, tag, quarantine, defer, "
+		  "reject, discard" },
+	{ "replies", SETTING_STRINGS, AT(policy, replies), .fallback = "",
+	  .help = "What clients are told, for a symbol, or for reject, deny, defer and greylist: "
+		  "SPF_FAIL=550 5.7.23 SPF says no: {evidence} ({id})" },
+	{ "subject-tag", SETTING_STRING, AT(policy, subject_tag), .fallback = "",
+	  .help = "Put before the subject of what is marked as spam; {score} stands for the score" },
+	{ "report", SETTING_BOOL, AT(policy, report), .fallback = "on",
+	  .help = "X-Spam-Report on what is marked as spam: each finding with its evidence" },
+	{ "shadow", SETTING_BOOL, AT(policy, shadow), .fallback = "off",
+	  .help = "Not done, only noted: the next policy that matches decides" },
 	{ 0 },
 };
 const struct section config_policy_section = {
@@ -335,8 +358,27 @@ const struct section config_policy_section = {
 	"What happens at which score; the one named default is for all that no other matches",
 };
 
+static const struct setting_value LIST_TYPES[] = {
+	{ "networks", LIST_NETWORKS }, { "addresses", LIST_ADDRESSES }, { "domains", LIST_DOMAINS },
+	{ "patterns", LIST_PATTERNS }, { NULL, 0 },
+};
+
+static const struct setting LIST[] = {
+	{ "type", SETTING_ENUM, AT(list, type), .values = LIST_TYPES, .required = true,
+	  .help = "What its entries are: client addresses and networks; senders; domains of senders "
+		  "(*.example.org for all below); senders with * and ?" },
+	{ "file", SETTING_STRING, AT(list, file), .fallback = "",
+	  .help = "A file with an entry a line; # begins a comment. Read with the configuration" },
+	{ "entries", SETTING_STRINGS, AT(list, entries), .fallback = "", .help = "Further entries" },
+	{ 0 },
+};
+const struct section config_list_section = {
+	"list", true, sizeof(struct config_list), LIST, "Clients or senders, for allow and deny of policies",
+};
+
 const struct section *const config_sections[] = {
 	&config_tls_section, &config_listen_section, &config_milter_section, &config_backend_section,
 	&config_relay_section, &config_dns_section, &config_rules_section, &config_networks_section,
-	&config_limits_section, &config_state_section, &config_log_section, &config_policy_section, NULL,
+	&config_limits_section, &config_state_section, &config_log_section, &config_policy_section,
+	&config_list_section, NULL,
 };

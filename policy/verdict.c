@@ -2,113 +2,367 @@
 
 #include <math.h>
 
-#define DEFAULT_TAG 5.0    /* SpamAssassin's required_score */
-#define DEFAULT_REJECT 12.0
+#include "policy/listed.h"
+#include "policy/policy.h"
+#include "policy/reply_text.h"
 
-static const struct config_policy default_policy = {
-	.title = { "default", 7 }, .tag = DEFAULT_TAG, .quarantine = -1, .reject = DEFAULT_REJECT, .greylist = -1,
-};
+static const struct mailbox *mailbox_of(const struct verdict_input *in, int recipient)
+{
+	return recipient < 0 ? NULL : &in->envelope->recipients[recipient].mailbox;
+}
+
+static const struct config_policy *find_policy(const struct verdict_input *in, int recipient, bool shadow)
+{
+	return policy_find(in->snapshot->config, in->client, &in->envelope->sender, mailbox_of(in, recipient), shadow);
+}
 
 const struct config_policy *policy_for(const struct verdict_input *in, int recipient)
 {
-	const struct config *config = in->snapshot->config;
-	(void)recipient;
-	for (size_t i = 0; i < config->policy_count; i++)
-		if (slice_eq(config->policies[i].title, SLICE("default")))
-			return &config->policies[i];
-	return &default_policy;
+	return find_policy(in, recipient, false);
 }
 
-static bool concerns(const struct hit *hit, int recipient)
+/* ---- weighing */
+
+/* What no list of friends outweighs. */
+static bool is_firm(const struct hit *hit)
 {
-	return hit->recipient == -1 || hit->recipient == recipient;
+	static const char *const firm[] = { "relay", "rate", "sender_login", "clamd" };
+	for (size_t i = 0; hit->filter != NULL && i < sizeof(firm) / sizeof(*firm); i++)
+		if (strcmp(hit->filter, firm[i]) == 0)
+			return true;
+	return false;
 }
 
-static const struct hit *strongest(const struct verdict_input *in, int recipient, enum phase upto)
+static bool is_relay(const struct hit *hit)
 {
-	const struct hit *best = NULL;
-	for (size_t i = 0; i < in->hits->count; i++) {
-		const struct hit *h = &in->hits->list[i];
-		if (h->shadow || h->phase > upto || !concerns(h, recipient) || h->action <= ACTION_ACCEPT)
-			continue;
-		if (best == NULL || h->action > best->action)
-			best = h;
-	}
-	return best;
+	return hit->filter != NULL && strcmp(hit->filter, "relay") == 0;
 }
 
-/* What a client is told when nobody said it better (RFC 3463, RFC 7372). */
-static const struct refusal fallback[ACTIONS] = {
-	[ACTION_GREYLIST] = { 451, "4.7.1", { "Greylisted, please try again later", 34 } },
-	[ACTION_DEFER] = { 451, "4.7.1", { "Please try again later", 22 } },
-	[ACTION_REJECT] = { 554, "5.7.1", { "Message refused as spam", 23 } },
+double policy_score(const struct config_policy *policy, const struct hit *hit)
+{
+	const struct policy_symbol *s = policy_symbol(policy, slice_str(hit->symbol));
+	return s != NULL && s->has_score ? s->score : hit->score;
+}
+
+static enum action own_action(const struct config_policy *policy, const struct hit *hit)
+{
+	const struct policy_symbol *s = is_relay(hit) ? NULL : policy_symbol(policy, slice_str(hit->symbol));
+	if (s != NULL && s->has_action)
+		return s->action;
+	/* Thrown away is only what the policy names so. */
+	return hit->action == ACTION_DISCARD ? ACTION_QUARANTINE : hit->action;
+}
+
+struct weighed {
+	double score;
+	enum action action;       /* the strongest of a hit's own */
+	const struct hit *hit;    /* whose it is */
+	const struct hit *wait;   /* GREYLIST_WAIT */
 };
 
-static void conclude(struct verdict *v, enum action action, const struct hit *hit)
+struct weighing {
+	const struct config_policy *policy;
+	int recipient;
+	enum phase upto;
+	bool role;                /* what was found before HEADERS doesn't refuse it */
+	bool allowed;             /* only firm actions count */
+};
+
+static bool counts(const struct verdict_input *in, const struct weighing *w, const struct hit *h)
+{
+	return !h->shadow && h != in->without && h->phase <= w->upto &&
+	       (h->recipient == -1 || h->recipient == w->recipient) && !policy_skips(w->policy, h->filter);
+}
+
+static struct weighed weigh(const struct verdict_input *in, const struct weighing *w)
+{
+	struct weighed sum = { 0 };
+	for (size_t i = 0; i < in->hits->count; i++) {
+		const struct hit *h = &in->hits->list[i];
+		if (!counts(in, w, h))
+			continue;
+		sum.score += policy_score(w->policy, h);
+		if (strcmp(h->symbol, "GREYLIST_WAIT") == 0)
+			sum.wait = h;
+		enum action action = own_action(w->policy, h);
+		bool spared = (w->role && h->phase < PHASE_HEADERS && h->recipient == -1 && !is_relay(h)) ||
+			      (w->allowed && !is_firm(h));
+		if (!spared && action > ACTION_ACCEPT && action > sum.action) {
+			sum.action = action;
+			sum.hit = h;
+		}
+	}
+	sum.score = round(sum.score * 1000) / 1000;
+	return sum;
+}
+
+/* ---- words */
+
+/* What a client is told when nobody said it better (RFC 3463, RFC 7372). */
+static const struct {
+	const char *key;
+	struct refusal reply;
+} usual[ACTIONS] = {
+	[ACTION_GREYLIST] = { "greylist", { 451, "4.7.1", { "Greylisted, please try again later", 34 } } },
+	[ACTION_DEFER] = { "defer", { 451, "4.7.1", { "Please try again later", 22 } } },
+	[ACTION_REJECT] = { "reject", { 554, "5.7.1", { "Message refused as spam", 23 } } },
+};
+static const struct refusal denied = { 550, "5.7.1", { "Sender refused by local policy", 30 } };
+
+/* Where a policy makes a refusal of a finding that has no words of its own (RFC 7372). */
+static const struct {
+	const char *prefix;
+	struct refusal reply;
+} by_method[] = {
+	{ "SPF_", { 550, "5.7.23", { "SPF does not permit this client", 31 } } },
+	{ "DKIM_", { 550, "5.7.20", { "No acceptable DKIM signature", 28 } } },
+	{ "DMARC_", { 550, "5.7.26", { "Refused by the policy of the author's domain", 44 } } },
+	{ "IPREV_", { 550, "5.7.25", { "The client's reverse DNS name is not right", 42 } } },
+	{ "ARC_", { 550, "5.7.29", { "The chain of forwarders does not verify", 39 } } },
+};
+
+static const struct refusal *usual_for(const struct verdict *v, const struct refusal *fallback)
+{
+	for (size_t i = 0; v->decisive != NULL && i < sizeof(by_method) / sizeof(*by_method); i++)
+		if (v->action == ACTION_REJECT &&
+		    slice_starts(slice_str(v->decisive->symbol), slice_str(by_method[i].prefix)))
+			return &by_method[i].reply;
+	return fallback;
+}
+
+static struct slice number(const struct verdict_input *in, double n)
+{
+	return arena_printf(in->arena, "%.1f", n);
+}
+
+static struct refusal fill_in(const struct verdict_input *in, const struct verdict *v, const struct refusal *reply,
+			      int recipient)
+{
+	char ip[IP_TEXT_MAX];
+	const struct mailbox *to = mailbox_of(in, recipient);
+	const struct hit *hit = v->decisive;
+	const struct reply_value values[] = {
+		{ "id", slice_str(in->id) }, { "symbol", slice_str(hit ? hit->symbol : NULL) },
+		{ "describe", slice_str(hit ? hit->describe : NULL) }, { "evidence", hit ? hit->evidence : SLICE_EMPTY },
+		{ "score", number(in, v->score) }, { "required", number(in, v->required) },
+		{ "policy", v->policy->title }, { "sender", in->envelope->sender.text },
+		{ "recipient", to ? to->text : SLICE_EMPTY },
+		{ "client", slice_str(ip_text(&in->client->ip, ip)) },
+		{ "hostname", in->snapshot->config->top ? in->snapshot->config->top->hostname : SLICE_EMPTY },
+		{ NULL, SLICE_EMPTY },
+	};
+	return (struct refusal){ reply->code, reply->enhanced, reply_text(in->arena, reply->text, values) };
+}
+
+static bool fits(const struct refusal *reply, enum action action)
+{
+	return reply->code != 0 && (reply->code >= 500) == (action == ACTION_REJECT);
+}
+
+/* The policy's words for the symbol, the hit's own, the policy's for the
+ * action, the usual ones: the first there are. */
+static void word(const struct verdict_input *in, struct verdict *v, const char *key, const struct refusal *fallback,
+		 int recipient)
+{
+	const struct policy_symbol *s = NULL;
+	if (v->decisive != NULL)
+		s = policy_symbol(v->policy, slice_str(v->decisive->symbol));
+	if (s != NULL && fits(&s->reply, v->action)) {
+		v->refusal = fill_in(in, v, &s->reply, recipient);
+		return;
+	}
+	if (v->decisive != NULL && fits(&v->decisive->refusal, v->action)) {
+		v->refusal = v->decisive->refusal;
+		return;
+	}
+	s = policy_symbol(v->policy, slice_str(key));
+	v->refusal = s != NULL && s->reply.code != 0 ? fill_in(in, v, &s->reply, recipient) :
+		     *usual_for(v, fallback);
+}
+
+static void conclude(const struct verdict_input *in, struct verdict *v, enum action action, const struct hit *hit,
+		     int recipient)
 {
 	v->action = action;
 	v->decisive = hit;
-	v->refusal = fallback[action];
-	if (hit != NULL && hit->refusal.code != 0)
-		v->refusal = hit->refusal;
+	if (usual[action].key != NULL)
+		word(in, v, usual[action].key, &usual[action].reply, recipient);
 }
 
-/* Decided at RCPT: what refuses before the content is sent. */
+/* ---- for one recipient */
+
 static bool refuses(enum action action)
 {
 	return action == ACTION_GREYLIST || action == ACTION_DEFER || action == ACTION_REJECT;
 }
 
+static void deny(const struct verdict_input *in, struct verdict *v, const struct listed *l, int recipient)
+{
+	v->action = ACTION_REJECT;
+	v->why = arena_printf(in->arena, "list %.*s: %.*s", SLICE_ARG(l->list), SLICE_ARG(l->entry));
+	word(in, v, "deny", &denied, recipient);
+}
+
+static struct slice symbol_why(const struct verdict_input *in, const struct hit *hit)
+{
+	return arena_copy(in->arena, slice_str(hit->symbol));
+}
+
+/* What this policy does at RCPT. */
+static void rcpt_under(const struct verdict_input *in, const struct config_policy *policy, int recipient, bool role,
+		       struct verdict *v)
+{
+	*v = (struct verdict){ .action = ACTION_ACCEPT, .policy = policy, .required = policy->tag };
+	struct listed list = listed_in(in, policy);
+	const struct weighing w = { policy, recipient, PHASE_RCPT, role, list.allowed };
+	struct weighed sum = weigh(in, &w);
+	v->score = sum.score;
+	if (refuses(sum.action)) {
+		conclude(in, v, sum.action, sum.hit, recipient);
+		v->why = symbol_why(in, sum.hit);
+	} else if (list.denied && !role) {
+		deny(in, v, &list, recipient);
+	}
+}
+
+/* Under a policy that is not enforced only relaying is still refused. */
+static void unenforced(const struct verdict_input *in, struct verdict *v, int recipient, enum phase upto)
+{
+	const struct weighing w = { v->policy, recipient, upto, false, true };
+	struct weighed sum = weigh(in, &w);
+	if (sum.hit != NULL && is_relay(sum.hit))
+		return;
+	v->shadow_policy = v->policy;
+	v->would = v->action;
+	v->action = ACTION_ACCEPT;
+	v->decisive = NULL;
+	v->refusal = (struct refusal){ 0 };
+	v->why = SLICE_EMPTY;
+}
+
+/* What a policy in shadow, narrower than the one that decides, would have done. */
+static void note_shadow(struct verdict *v, const struct verdict *would)
+{
+	if (would->action == v->action)
+		return;
+	v->shadow_policy = would->policy;
+	v->would = would->action;
+}
+
 void verdict_at_rcpt(const struct verdict_input *in, size_t recipient, bool role_address,
 		     struct verdict *verdict_r)
 {
-	*verdict_r = (struct verdict){ .action = ACTION_ACCEPT, .policy = policy_for(in, (int)recipient) };
-	verdict_r->required = verdict_r->policy->tag;
-	const struct hit *best = NULL;
-	for (size_t i = 0; i < in->hits->count; i++) {
-		const struct hit *h = &in->hits->list[i];
-		bool spared = role_address && h->phase != PHASE_RCPT;
-		if (h->shadow || h->phase > PHASE_RCPT || !concerns(h, (int)recipient) || spared)
-			continue;
-		verdict_r->score += h->score;
-		if (refuses(h->action) && (best == NULL || h->action > best->action))
-			best = h;
+	const struct config_policy *policy = policy_for(in, (int)recipient);
+	const struct config_policy *shadow = find_policy(in, (int)recipient, true);
+	struct verdict would;
+	rcpt_under(in, policy, (int)recipient, role_address, verdict_r);
+	if (policy->shadow) {
+		unenforced(in, verdict_r, (int)recipient, PHASE_RCPT);
+	} else if (shadow != policy) {
+		rcpt_under(in, shadow, (int)recipient, role_address, &would);
+		note_shadow(verdict_r, &would);
 	}
-	if (best != NULL)
-		conclude(verdict_r, best->action, best);
 }
 
-static enum action by_score(const struct config_policy *p, double score)
+static enum action by_score(const struct config_policy *p, const struct weighed *sum)
 {
-	if (p->reject >= 0 && score >= p->reject)
-		return ACTION_REJECT;
-	if (p->quarantine >= 0 && score >= p->quarantine)
-		return ACTION_QUARANTINE;
-	if (p->greylist >= 0 && score >= p->greylist)
-		return ACTION_GREYLIST;
-	if (p->tag >= 0 && score >= p->tag)
-		return ACTION_TAG;
+	const struct {
+		double from;
+		enum action action;
+	} steps[] = {
+		{ p->discard, ACTION_DISCARD }, { p->reject, ACTION_REJECT }, { p->quarantine, ACTION_QUARANTINE },
+		{ sum->wait != NULL ? p->greylist : -1, ACTION_GREYLIST }, { p->tag, ACTION_TAG },
+	};
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+		if (steps[i].from >= 0 && sum->score >= steps[i].from)
+			return steps[i].action;
 	return ACTION_ACCEPT;
 }
 
-/* A recipient's own hits count for it at RCPT; those of a refused one not at all. */
-static double total_score(const struct hits *hits)
+static double from_score(const struct config_policy *p, enum action action)
 {
-	double score = 0;
-	for (size_t i = 0; i < hits->count; i++)
-		if (!hits->list[i].shadow && hits->list[i].recipient == -1)
-			score += hits->list[i].score;
-	return round(score * 1000) / 1000;
+	const double from[ACTIONS] = {
+		[ACTION_TAG] = p->tag, [ACTION_GREYLIST] = p->greylist, [ACTION_QUARANTINE] = p->quarantine,
+		[ACTION_REJECT] = p->reject, [ACTION_DISCARD] = p->discard,
+	};
+	return from[action];
 }
+
+static void end_under(const struct verdict_input *in, const struct config_policy *policy, int recipient,
+		      struct verdict *v)
+{
+	*v = (struct verdict){ .action = ACTION_ACCEPT, .policy = policy, .required = policy->tag };
+	struct listed list = listed_in(in, policy);
+	bool role = recipient >= 0 && in->envelope->recipients[recipient].role;
+	const struct weighing w = { policy, recipient, PHASE_END, role, list.allowed };
+	struct weighed sum = weigh(in, &w);
+	enum action scored = list.allowed ? ACTION_ACCEPT : by_score(policy, &sum);
+	v->score = sum.score;
+	if (list.allowed && sum.action <= ACTION_ACCEPT) {
+		v->why = arena_printf(in->arena, "list %.*s: %.*s", SLICE_ARG(list.list), SLICE_ARG(list.entry));
+	} else if (list.denied && !role && sum.action < ACTION_REJECT) {
+		deny(in, v, &list, recipient);
+	} else if (sum.hit != NULL && sum.action >= scored) {
+		conclude(in, v, sum.action, sum.hit, recipient);
+		v->why = symbol_why(in, sum.hit);
+	} else if (scored != ACTION_ACCEPT) {
+		conclude(in, v, scored, scored == ACTION_GREYLIST ? sum.wait : NULL, recipient);
+		v->why = arena_printf(in->arena, "score %.1f, %s from %.1f", v->score, action_name(scored),
+				      from_score(policy, scored));
+	}
+}
+
+void verdict_for(const struct verdict_input *in, int recipient, struct verdict *verdict_r)
+{
+	const struct config_policy *policy = policy_for(in, recipient);
+	const struct config_policy *shadow = find_policy(in, recipient, true);
+	struct verdict would;
+	end_under(in, policy, recipient, verdict_r);
+	if (policy->shadow) {
+		unenforced(in, verdict_r, recipient, PHASE_END);
+	} else if (shadow != policy) {
+		end_under(in, shadow, recipient, &would);
+		note_shadow(verdict_r, &would);
+	}
+}
+
+/* ---- for all of them */
+
+bool verdict_can_share(const struct verdict_input *in, size_t recipient)
+{
+	const struct config_policy *policy = policy_for(in, (int)recipient);
+	for (size_t i = 0; i < in->envelope->recipient_count; i++) {
+		if (i == recipient || !in->envelope->recipients[i].accepted || in->client->submission)
+			continue;
+		const struct config_policy *other = policy_for(in, (int)i);
+		if (in->apart ? other != policy : !policy_can_share(policy, other))
+			return false;
+	}
+	return true;
+}
+
+static const struct refusal apart = { 451, "4.5.3", { "Recipients' policies differ, please try again", 45 } };
 
 void verdict_at_end(const struct verdict_input *in, struct verdict *verdict_r)
 {
-	const struct config_policy *policy = policy_for(in, -1);
-	*verdict_r = (struct verdict){ .policy = policy, .score = total_score(in->hits), .required = policy->tag };
-	enum action action = by_score(policy, verdict_r->score);
-	const struct hit *hit = strongest(in, -1, PHASE_END);
-	if (hit != NULL && hit->action >= action)
-		conclude(verdict_r, hit->action, hit);
-	else
-		conclude(verdict_r, action, NULL);
+	struct verdict one;
+	bool any = false, differ = false;
+	for (size_t i = 0; i < in->envelope->recipient_count; i++) {
+		if (!in->envelope->recipients[i].accepted)
+			continue;
+		verdict_for(in, (int)i, &one);
+		differ = differ || (any && one.action != verdict_r->action);
+		if (!any || one.action > verdict_r->action)
+			*verdict_r = one;
+		any = true;
+	}
+	if (!any)
+		verdict_for(in, -1, verdict_r);
+	if (!differ || in->client->submission)
+		return;
+	verdict_r->action = ACTION_DEFER;
+	verdict_r->decisive = NULL;
+	verdict_r->refusal = apart;
+	verdict_r->disagreement = true;
+	verdict_r->why = SLICE("the recipients' policies differ");
 }

@@ -3,8 +3,19 @@
 /*
  * verdict: what is to happen, made of all hits so far. Pure: the same hits
  * under the same policy give the same verdict at every door.
+ *
+ * The sum of the scores of all hits that count, and the strongest action of a
+ * hit of its own, are weighed: the stronger of what each asks for is done. A
+ * hit in shadow does not count, nor one of a filter that the policy skips.
+ * Who stands in a list of policy.allow is accepted whatever the hits say, but
+ * not what relay, rate, sender_login and clamd refuse; who stands in one of
+ * policy.deny is refused.
+ *
+ * Greylisting by score asks only senders to come again of whom the filter
+ * greylist says that they are not known yet (GREYLIST_WAIT).
  */
 #include "message/envelope.h"
+#include "message/facts.h"
 #include "message/hit.h"
 #include "policy/snapshot.h"
 
@@ -12,9 +23,14 @@ struct verdict {
 	enum action action;          /* never ACTION_NONE */
 	double score;                /* sum of the enforced hits */
 	double required;             /* score at which the policy tags (SpamAssassin's "required") */
-	struct refusal refusal;      /* action greylist, defer, reject: code != 0; text without the id */
+	struct refusal refusal;      /* action greylist, defer, reject: code != 0 */
 	const struct hit *decisive;  /* the hit that decided, or NULL: the score did */
 	const struct config_policy *policy;
+	struct slice why;            /* for people: "score 13.1, reject from 12", "SPF_FAIL", "list vip: example.org" */
+	bool disagreement;           /* the recipients' policies differ: they have to come one by one */
+	/* What a policy in shadow would have done; NULL: there is none, or no difference. */
+	const struct config_policy *shadow_policy;
+	enum action would;
 };
 
 struct verdict_input {
@@ -23,6 +39,10 @@ struct verdict_input {
 	const struct envelope *envelope;
 	const struct hits *hits;
 	struct arena *arena;         /* for texts */
+	const struct facts *facts;   /* NULL: nobody is vouched for */
+	const char *id;              /* for {id} in texts, or NULL */
+	const struct hit *without;   /* left out: what if it had not been found; or NULL */
+	bool apart;                  /* this sender's recipients disagreed before: no sharing at all */
 };
 
 /*
@@ -33,11 +53,23 @@ struct verdict_input {
  */
 void verdict_at_rcpt(const struct verdict_input *in, size_t recipient, bool role_address,
 		     struct verdict *verdict_r);
-/* At END: for all accepted recipients. */
-void verdict_at_end(const struct verdict_input *in, struct verdict *verdict_r);
+/* At RCPT: this recipient may be in one transaction with those accepted
+ * before. False: 452 4.5.3, it has to come in another (DESIGN 4). */
+bool verdict_can_share(const struct verdict_input *in, size_t recipient);
 
-/* The policy for this recipient (index, or -1: the strictest of the accepted
- * ones): the most specific section that matches. */
+/*
+ * At END, for all accepted recipients, or for the envelope as such if there
+ * are none. One answer has to be true for each of them: where their policies
+ * want different things, it is 451 and disagreement is set; on submission the
+ * strictest is done.
+ */
+void verdict_at_end(const struct verdict_input *in, struct verdict *verdict_r);
+/* At END, for one of them (-1: for the envelope as such). */
+void verdict_for(const struct verdict_input *in, int recipient, struct verdict *verdict_r);
+
+/* The policy for this recipient (index, or -1: whatever the recipient). */
 const struct config_policy *policy_for(const struct verdict_input *in, int recipient);
+/* The score that a hit has under a policy. */
+double policy_score(const struct config_policy *policy, const struct hit *hit);
 
 #endif

@@ -5,6 +5,7 @@
 #include "filters/judged.h"
 #include "filters/spf.h"
 #include "message/authres.h"
+#include "policy/reply_text.h"
 
 static const char *protocol(const struct client *c, bool utf8)
 {
@@ -103,6 +104,46 @@ static void add_status(struct buf *out, const struct scan *scan, const struct ve
 
 #define LEVEL_MAX 50 /* stars; SpamAssassin's bound */
 
+#define REPORT_LINE 76
+
+/* SpamAssassin's form: a line for each finding, its evidence below it. */
+static void add_report(struct buf *out, const struct scan *scan, const struct verdict *v)
+{
+	buf_add_str(out, "X-Spam-Report:\r\n");
+	for (size_t i = 0; i < scan->hits.count; i++) {
+		const struct hit *h = &scan->hits.list[i];
+		if (h->shadow || h->recipient >= 0)
+			continue;
+		buf_printf(out, "\t* %4.1f %s %.*s\r\n", policy_score(v->policy, h), h->symbol, REPORT_LINE,
+			   h->describe ? h->describe : "");
+		if (h->evidence.len > 0) {
+			buf_add_str(out, "\t*      [");
+			for (size_t k = 0; k < h->evidence.len && k < REPORT_LINE; k++)
+				buf_add_char(out, h->evidence.data[k] >= ' ' && h->evidence.data[k] <= '~' ?
+					     h->evidence.data[k] : '?');
+			buf_add_str(out, "]\r\n");
+		}
+	}
+}
+
+static bool rewrites_subject(const struct verdict *v)
+{
+	return v->action >= ACTION_TAG && v->policy != NULL && v->policy->subject_tag.len > 0;
+}
+
+/* value: of the field that came, or empty. */
+static void add_subject(struct buf *out, const struct scan *scan, const struct verdict *v, struct slice value)
+{
+	const struct reply_value values[] = {
+		{ "score", arena_printf(scan->arena, "%.1f", v->score) }, { NULL, SLICE_EMPTY },
+	};
+	struct slice tag = reply_text(scan->arena, v->policy->subject_tag, values);
+	bool space = value.len > 0 && !ascii_is_space(value.data[0]);
+	buf_printf(out, "Subject: %.*s%s", SLICE_ARG(tag), space ? " " : "");
+	buf_add_slice(out, value);
+	buf_add_str(out, "\r\n");
+}
+
 void trace_added(struct buf *out, const struct scan *scan, const struct verdict *v)
 {
 	struct judged judged = judged_host(scan);
@@ -122,6 +163,8 @@ void trace_added(struct buf *out, const struct scan *scan, const struct verdict 
 		buf_add_str(out, "\r\n");
 	}
 	add_status(out, scan, v);
+	if (v->action >= ACTION_TAG && v->policy != NULL && v->policy->report && scan->hits.count > 0)
+		add_report(out, scan, v);
 }
 
 void trace_header_section(struct buf *out, const struct scan *scan, const struct verdict *v, const char *id)
@@ -132,9 +175,15 @@ void trace_header_section(struct buf *out, const struct scan *scan, const struct
 	/* A message that begins with a fold would be read as part of our last field. */
 	if (m->head.len > 0 && (m->head.data[0] == ' ' || m->head.data[0] == '\t'))
 		buf_add_str(out, "X-Broken-Header:");
-	for (size_t i = 0; i < m->header_count; i++)
-		if (!trace_removes(scan, &m->headers[i]))
+	const struct header *subject = message_header(m, SLICE("Subject"), 0);
+	if (rewrites_subject(v) && subject == NULL)
+		add_subject(out, scan, v, SLICE_EMPTY);
+	for (size_t i = 0; i < m->header_count; i++) {
+		if (rewrites_subject(v) && &m->headers[i] == subject)
+			add_subject(out, scan, v, subject->value);
+		else if (!trace_removes(scan, &m->headers[i]))
 			buf_add_slice(out, m->headers[i].field);
+	}
 	if (m->head_cut && m->header_count > 0) { /* what was not parsed passes as it is */
 		const struct header *last = &m->headers[m->header_count - 1];
 		const char *end = last->field.data + last->field.len;

@@ -57,6 +57,14 @@ static void drop_content(void *arg)
 	content_destroy(&content);
 }
 
+/* The id goes with each answer: what an administrator is asked about. */
+static struct slice with_id(struct transaction *t, struct slice text)
+{
+	if (slice_find(text, slice_str(t->id)) != SLICE_NPOS)
+		return text;
+	return arena_printf(t->arena, "%.*s (%s)", SLICE_ARG(text), t->id);
+}
+
 /* The client is told, the log too, and the next command may come. */
 static void finish(struct transaction *t, const char *how, unsigned code, const char *enhanced, struct slice text)
 {
@@ -64,7 +72,7 @@ static void finish(struct transaction *t, const char *how, unsigned code, const 
 	t->t_done = now_ms(t);
 	snprintf(t->reply, sizeof(t->reply), "%u %s %.*s", code, enhanced ? enhanced : "",
 		 (int)(text.len < 200 ? text.len : 200), text.data ? text.data : "");
-	session_printf(s, code, enhanced, "%.*s (%s)", SLICE_ARG(text), t->id);
+	session_reply(s, code, enhanced, with_id(t, text));
 	transaction_log(t, how);
 	destroy(t);
 	session_resume(s);
@@ -132,7 +140,7 @@ static struct verdict_input verdict_input(const struct transaction *t)
 {
 	return (struct verdict_input){
 		.snapshot = t->scan->snapshot, .client = &t->scan->client, .envelope = &t->scan->envelope,
-		.hits = &t->scan->hits, .arena = t->arena,
+		.hits = &t->scan->hits, .arena = t->arena, .facts = &t->scan->facts, .id = t->id,
 	};
 }
 
@@ -143,7 +151,7 @@ static void refuse_recipient(struct transaction *t, const struct refusal *r)
 	log_line(LOG_INFO, session_log(s), "recipient refused", "%s <%.*s> to <%.*s>: %u %s %.*s", t->id,
 		 SLICE_ARG(t->scan->envelope.sender.text), SLICE_ARG(current(t)->mailbox.text), r->code, r->enhanced,
 		 SLICE_ARG(r->text));
-	session_error(s, r->code, r->enhanced, "%.*s (%s)", SLICE_ARG(r->text), t->id);
+	session_error(s, r->code, r->enhanced, "%.*s", SLICE_ARG(with_id(t, r->text)));
 	session_resume(s);
 }
 
@@ -162,11 +170,14 @@ static void on_recipient(void *arg, const struct outcome *o)
 	session_resume(s);
 }
 
+static const struct refusal other_message = {
+	452, "4.5.3", { "Send to this recipient in another message", 41 },
+};
+
 /* A backend for this recipient and for those before it. */
 static bool choose_backend(struct transaction *t)
 {
 	static const struct refusal none = { 451, "4.3.5", { "No mail server for this recipient", 33 } };
-	static const struct refusal other = { 452, "4.5.3", { "Send to this recipient in another message", 41 } };
 	struct backend *backend = route_choose(t->session, &current(t)->mailbox);
 	if (backend == NULL) {
 		refuse_recipient(t, &none);
@@ -181,7 +192,7 @@ static bool choose_backend(struct transaction *t)
 	bool apart = delivery_backend(t->delivery) != backend ||
 		     (backend_config(backend)->protocol == BACKEND_LMTP && t->accepted > 0);
 	if (apart)
-		refuse_recipient(t, &other);
+		refuse_recipient(t, &other_message);
 	return !apart;
 }
 
@@ -192,9 +203,12 @@ static void recipient_judged(void *arg)
 	struct verdict verdict;
 	bool role = relay_is_role_address(t->scan->snapshot->config->relay, &current(t)->mailbox);
 	t->filters_running = false;
+	current(t)->role = role;
 	verdict_at_rcpt(&in, t->scan->recipient, role, &verdict);
 	if (verdict.refusal.code != 0)
 		refuse_recipient(t, &verdict.refusal);
+	else if (!verdict_can_share(&in, t->scan->recipient))
+		refuse_recipient(t, &other_message);
 	else if (choose_backend(t))
 		delivery_rcpt(t->delivery, t->scan->recipient, on_recipient, t);
 }
@@ -379,6 +393,10 @@ static void judged(void *arg)
 	if (t->verdict.refusal.code != 0) {
 		const struct refusal *r = &t->verdict.refusal;
 		finish(t, action_name(t->verdict.action), r->code, r->enhanced, r->text);
+		return;
+	}
+	if (t->verdict.action == ACTION_DISCARD) { /* the administrator's express wish */
+		finish(t, "discard", 250, "2.0.0", SLICE("Ok"));
 		return;
 	}
 	trace_header_section(&t->added, t->scan, &t->verdict, t->id);

@@ -63,6 +63,12 @@ void transaction_log(const struct transaction *t, const char *how)
 	add_number(&l, "size", 0, (double)t->data.size);
 	add(&l, "action", slice_str(how));
 	add_number(&l, "score", 2, t->verdict.score);
+	add(&l, "policy", t->verdict.policy ? t->verdict.policy->title : SLICE_EMPTY);
+	add(&l, "why", t->verdict.why);
+	if (t->verdict.shadow_policy != NULL) {
+		add(&l, "shadow_policy", t->verdict.shadow_policy->title);
+		add(&l, "would", slice_str(action_name(t->verdict.would)));
+	}
 	add(&l, "hits", buf_slice(&hits));
 	add(&l, "reply", slice_str(t->reply));
 	if (t->delivery != NULL)

@@ -69,8 +69,10 @@ struct scan *config_scan(struct arena *arena, const struct snapshot *snapshot, c
 struct verdict config_verdict(const struct scan *scan)
 {
 	struct verdict verdict;
-	const struct verdict_input in = { scan->snapshot, &scan->client, &scan->envelope, &scan->hits,
-					  scan->arena };
+	const struct verdict_input in = {
+		.snapshot = scan->snapshot, .client = &scan->client, .envelope = &scan->envelope,
+		.hits = &scan->hits, .arena = scan->arena, .facts = &scan->facts,
+	};
 	verdict_at_end(&in, &verdict);
 	return verdict;
 }

@@ -1,0 +1,339 @@
+#include "policy/policy.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "policy/config_tables.h"
+
+/* ---- which one */
+
+/* How narrow an address pattern is that matches; 0: it doesn't. */
+static unsigned address_rank(struct slice pattern, const struct mailbox *m)
+{
+	size_t at = slice_rchr(pattern, '@');
+	if (slice_eq(pattern, SLICE("*")))
+		return 1;
+	if (m->text.len == 0)
+		return slice_eq(pattern, SLICE("<>")) ? 1000 : 0;
+	struct slice domain = at == SLICE_NPOS ? pattern : slice_from(pattern, at + 1);
+	if (slice_starts(domain, SLICE("*.")))
+		domain = slice_from(domain, 1);
+	if (domain.len > 0 && domain.data[0] == '.')
+		return at != 0 && at != SLICE_NPOS ? 0 :
+		       m->domain.len > domain.len && slice_ends_nocase(m->domain, domain) ? 2 + (unsigned)domain.len : 0;
+	if (at == SLICE_NPOS && m->domain.len == 0)
+		return slice_eq_nocase(pattern, m->local) ? 1000 : 0;
+	if (!slice_eq_nocase(domain, m->domain))
+		return 0;
+	if (at == 0 || at == SLICE_NPOS)
+		return 500;
+	return slice_eq_nocase(slice_head(pattern, at), m->local) ? 1000 : 0;
+}
+
+static bool rank_addresses(const struct slice_list *list, const struct mailbox *m, unsigned *rank_r)
+{
+	*rank_r = 0;
+	for (size_t i = 0; m != NULL && i < list->count; i++) {
+		unsigned rank = address_rank(list->items[i], m);
+		if (rank > *rank_r)
+			*rank_r = rank;
+	}
+	return list->count == 0 || *rank_r > 0;
+}
+
+static bool rank_users(const struct slice_list *list, struct slice login, unsigned *rank_r)
+{
+	*rank_r = 0;
+	for (size_t i = 0; login.len > 0 && i < list->count; i++) {
+		if (slice_eq_nocase(list->items[i], login))
+			*rank_r = 2;
+		else if (*rank_r == 0 && slice_eq(list->items[i], SLICE("*")))
+			*rank_r = 1;
+	}
+	return list->count == 0 || *rank_r > 0;
+}
+
+static bool rank_clients(const struct cidr_list *list, const struct ip *ip, unsigned *rank_r)
+{
+	*rank_r = 0;
+	for (size_t i = 0; ip->family != 0 && i < list->count; i++) {
+		unsigned bits = list->items[i].bits + (ip->family == 4 ? 96u : 0u) + 1;
+		if (cidr_has(&list->items[i], ip) && bits > *rank_r)
+			*rank_r = bits;
+	}
+	return list->count == 0 || *rank_r > 0;
+}
+
+static bool rank_listeners(const struct slice_list *list, const char *listener, unsigned *rank_r)
+{
+	*rank_r = 0;
+	for (size_t i = 0; listener != NULL && i < list->count; i++)
+		if (slice_eq(list->items[i], slice_str(listener)))
+			*rank_r = 1;
+	return list->count == 0 || *rank_r > 0;
+}
+
+/* In the order that the header names. */
+enum { RANK_RECIPIENT, RANK_USER, RANK_SENDER, RANK_CLIENT, RANK_LISTENER, RANKS };
+
+static bool narrower(const unsigned a[RANKS], const unsigned b[RANKS])
+{
+	for (int i = 0; i < RANKS; i++)
+		if (a[i] != b[i])
+			return a[i] > b[i];
+	return false;
+}
+
+static bool is_default(const struct config_policy *p)
+{
+	return slice_eq(p->title, SLICE("default"));
+}
+
+static const struct config_policy last_resort = {
+	.title = { "default", 7 }, .tag = 5, .reject = 12, .quarantine = -1, .greylist = -1, .discard = -1,
+};
+
+const struct config_policy *policy_find(const struct config *config, const struct client *client,
+					const struct mailbox *sender, const struct mailbox *recipient, bool shadow)
+{
+	const struct config_policy *best = NULL, *fallback = &last_resort;
+	unsigned best_rank[RANKS], rank[RANKS];
+	for (size_t i = 0; i < config->policy_count; i++) {
+		const struct config_policy *p = &config->policies[i];
+		if (is_default(p)) {
+			fallback = p;
+			continue;
+		}
+		bool matches = rank_addresses(&p->recipients, recipient, &rank[RANK_RECIPIENT]) &&
+			       rank_users(&p->users, client->login, &rank[RANK_USER]) &&
+			       rank_addresses(&p->senders, sender, &rank[RANK_SENDER]) &&
+			       rank_clients(&p->clients, &client->ip, &rank[RANK_CLIENT]) &&
+			       rank_listeners(&p->listeners, client->listener, &rank[RANK_LISTENER]);
+		if (!matches || (p->shadow && !shadow) || (best != NULL && !narrower(rank, best_rank)))
+			continue;
+		best = p;
+		memcpy(best_rank, rank, sizeof(rank));
+	}
+	return best != NULL ? best : fallback;
+}
+
+static bool same_switch(double a, double b)
+{
+	return (a >= 0) == (b >= 0);
+}
+
+static bool same_list(const struct slice_list *a, const struct slice_list *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (!slice_eq(a->items[i], b->items[i]))
+			return false;
+	return true;
+}
+
+bool policy_can_share(const struct config_policy *a, const struct config_policy *b)
+{
+	return a == b ||
+	       (same_switch(a->tag, b->tag) && same_switch(a->quarantine, b->quarantine) &&
+		same_switch(a->reject, b->reject) && same_switch(a->greylist, b->greylist) &&
+		same_switch(a->discard, b->discard) && slice_eq(a->subject_tag, b->subject_tag) &&
+		a->report == b->report && a->shadow == b->shadow && same_list(&a->actions, &b->actions) &&
+		same_list(&a->allow, &b->allow) && same_list(&a->deny, &b->deny) && same_list(&a->skip, &b->skip));
+}
+
+/* ---- what it says of symbols */
+
+static int by_name(const void *a, const void *b)
+{
+	return slice_cmp(((const struct policy_symbol *)a)->name, ((const struct policy_symbol *)b)->name);
+}
+
+const struct policy_symbol *policy_symbol(const struct config_policy *policy, struct slice name)
+{
+	const struct policy_symbol key = { .name = name };
+	if (policy->made == NULL || policy->made->symbol_count == 0)
+		return NULL;
+	return bsearch(&key, policy->made->symbols, policy->made->symbol_count, sizeof(key), by_name);
+}
+
+bool policy_skips(const struct config_policy *policy, const char *filter)
+{
+	for (size_t i = 0; filter != NULL && i < policy->skip.count; i++)
+		if (slice_eq(policy->skip.items[i], slice_str(filter)))
+			return true;
+	return false;
+}
+
+struct making {
+	struct config *config;
+	const void *written;      /* NULL: the section isn't */
+	struct policy_made *made;
+	struct config_errors *errors;
+};
+
+static void fail(struct making *m, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void fail(struct making *m, const char *key, const char *fmt, ...)
+{
+	struct buf text = { 0 };
+	struct slice file;
+	unsigned line;
+	va_list ap;
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	settings_where(m->config->file, m->written, key, &file, &line);
+	config_error_add(m->errors, file, line, "%s: %s", key, buf_cstr(&text));
+	buf_free(&text);
+}
+
+/* Not sorted yet: linear. */
+static struct policy_symbol *entry(struct making *m, struct slice name)
+{
+	for (size_t i = 0; i < m->made->symbol_count; i++)
+		if (slice_eq(m->made->symbols[i].name, name))
+			return &m->made->symbols[i];
+	struct policy_symbol *s = &m->made->symbols[m->made->symbol_count++];
+	s->name = name;
+	return s;
+}
+
+static bool read_score(struct making *m, struct policy_symbol *s, struct slice value)
+{
+	char *end, *text = arena_str(m->config->arena, value);
+	s->score = strtod(text, &end);
+	s->has_score = true;
+	return value.len > 0 && *end == '\0' && s->score >= -1e6 && s->score <= 1e6;
+}
+
+static bool read_action(struct making *m, struct policy_symbol *s, struct slice value)
+{
+	static const enum action allowed[] = {
+		ACTION_NONE, ACTION_TAG, ACTION_QUARANTINE, ACTION_DEFER, ACTION_REJECT, ACTION_DISCARD,
+	};
+	(void)m;
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++)
+		if (slice_eq(value, slice_str(action_name(allowed[i])))) {
+			s->action = allowed[i];
+			s->has_action = true;
+			return true;
+		}
+	return false;
+}
+
+/* "5.7.1" behind a code of the same class. */
+static bool good_enhanced(struct slice s, char first)
+{
+	size_t dots = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.data[i] != '.' && !ascii_is_digit(s.data[i]))
+			return false;
+		dots += s.data[i] == '.';
+	}
+	return dots == 2 && s.len >= 5 && s.len <= 9 && s.data[0] == first && s.data[1] == '.' &&
+	       s.data[s.len - 1] != '.' && s.data[2] != '.';
+}
+
+static bool is_plain(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.data[i] < ' ' || s.data[i] > '~')
+			return false;
+	return true;
+}
+
+/* "550 5.7.23 text" */
+static bool read_reply(struct making *m, struct policy_symbol *s, struct slice value)
+{
+	uint64_t code;
+	size_t space = slice_chr(value, ' ');
+	struct slice rest = slice_trim(slice_from(value, space == SLICE_NPOS ? value.len : space));
+	size_t second = slice_chr(rest, ' ');
+	if (!slice_u64(slice_head(value, space), 599, &code) || code < 400 || second == SLICE_NPOS || code == 421 ||
+	    !good_enhanced(slice_head(rest, second), value.data[0]))
+		return false;
+	if (!is_plain(rest))
+		return false;
+	s->reply = (struct refusal){ (uint16_t)code, arena_str(m->config->arena, slice_head(rest, second)),
+				     slice_trim(slice_from(rest, second)) };
+	bool four = slice_eq(s->name, SLICE("defer")) || slice_eq(s->name, SLICE("greylist"));
+	bool five = slice_eq(s->name, SLICE("reject")) || slice_eq(s->name, SLICE("deny"));
+	return !(four && code >= 500) && !(five && code < 500);
+}
+
+static void read_list(struct making *m, const char *key, const struct slice_list *list, const char *form,
+		      bool (*read)(struct making *m, struct policy_symbol *s, struct slice value))
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct slice item = list->items[i];
+		size_t eq = slice_chr(item, '=');
+		struct slice name = slice_trim(slice_head(item, eq == SLICE_NPOS ? 0 : eq));
+		if (name.len == 0 || !read(m, entry(m, name), slice_trim(slice_from(item, eq + 1))))
+			fail(m, key, "'%.*s' is not %s", SLICE_ARG(item), form);
+	}
+}
+
+static const struct config_list *find_list(const struct config *config, struct slice title)
+{
+	for (size_t i = 0; i < config->list_count; i++)
+		if (slice_eq(config->lists[i].title, title))
+			return &config->lists[i];
+	return NULL;
+}
+
+static const struct config_list **resolve(struct making *m, const char *key, const struct slice_list *names)
+{
+	const struct config_list **all = arena_array(m->config->arena, const struct config_list *, names->count + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < names->count; i++) {
+		all[n] = find_list(m->config, names->items[i]);
+		if (all[n] == NULL)
+			fail(m, key, "there is no section list %.*s", SLICE_ARG(names->items[i]));
+		else
+			n++;
+	}
+	return all;
+}
+
+static void check_skip(struct making *m, const struct config_policy *p)
+{
+	for (size_t i = 0; i < p->skip.count; i++) {
+		bool found = false;
+		for (size_t k = 0; k < m->config->filter_count; k++)
+			found = found || slice_eq(m->config->filters[k].name, p->skip.items[i]);
+		if (!found)
+			fail(m, "skip", "there is no filter %.*s", SLICE_ARG(p->skip.items[i]));
+		if (slice_eq(p->skip.items[i], SLICE("relay")))
+			fail(m, "skip", "relay can't be switched off");
+	}
+}
+
+static void make(struct making *m, struct config_policy *p)
+{
+	size_t most = p->scores.count + p->actions.count + p->replies.count;
+	m->made = arena_new(m->config->arena, struct policy_made);
+	m->made->symbols = arena_array(m->config->arena, struct policy_symbol, most);
+	read_list(m, "scores", &p->scores, "SYMBOL=NUMBER", read_score);
+	read_list(m, "actions", &p->actions, "SYMBOL=none, tag, quarantine, defer, reject or discard", read_action);
+	read_list(m, "replies", &p->replies, "SYMBOL=550 5.7.1 text, in ASCII and with a code that fits", read_reply);
+	if (m->made->symbol_count > 0)
+		qsort(m->made->symbols, m->made->symbol_count, sizeof(*m->made->symbols), by_name);
+	m->made->allow = resolve(m, "allow", &p->allow);
+	m->made->deny = resolve(m, "deny", &p->deny);
+	check_skip(m, p);
+	if (!is_plain(p->subject_tag))
+		fail(m, "subject-tag", "must be ASCII, on one line");
+	p->made = m->made;
+}
+
+void policies_make(struct config *config, struct config_errors *errors)
+{
+	struct config_policy *policies = (struct config_policy *)(uintptr_t)config->policies;
+	const struct section_values *v;
+	size_t at = 0;
+	for (size_t i = 0; i < config->policy_count; i++) {
+		v = settings_next(config->file, &config_policy_section, &at);
+		struct making m = { .config = config, .written = v ? v->values : NULL, .errors = errors };
+		make(&m, &policies[i]);
+	}
+}
