@@ -64,20 +64,27 @@ bool forged_looks_like(struct arena *arena, struct slice a, struct slice b)
 	return !slice_eq(a, b) && slice_eq(look_of(arena, a), look_of(arena, b));
 }
 
-/* "paypal.com.evil.example": our name in front of another's. */
-static bool is_prefix_of(struct slice name, struct slice domain)
+/* "www.paypal.com.evil.example", "paypal.com-login.example": the name in front
+ * of another's domain. But not "paypal.com.au", which is a domain by itself. */
+static bool stands_before(struct slice name, struct slice whole, struct slice organisational)
 {
-	return domain.len > name.len && slice_starts(domain, name) && domain.data[name.len] == '.' &&
-	       slice_chr(name, '.') != SLICE_NPOS;
+	size_t at = slice_find(whole, name), end = at + name.len;
+	if (at == SLICE_NPOS || slice_chr(name, '.') == SLICE_NPOS || (at > 0 && whole.data[at - 1] != '.') ||
+	    end >= whole.len)
+		return false;
+	if (whole.data[end] == '-')
+		return true;
+	return whole.data[end] == '.' && whole.len - end - 1 >= organisational.len;
 }
 
 static struct slice find_look(struct arena *arena, const struct slice_list *list, struct slice domain)
 {
-	struct slice organisational = psl_organisational_or_self(domain);
-	struct slice look = look_of(arena, organisational), whole = look_of(arena, domain);
+	struct slice organisational = look_of(arena, psl_organisational_or_self(domain));
+	struct slice whole = look_of(arena, domain);
 	for (size_t i = 0; i < list->count; i++) {
 		struct slice name = listed_name(list->items[i]), its = look_of(arena, name);
-		if (slice_eq(its, look) || slice_eq(its, whole) || is_prefix_of(its, whole))
+		if (slice_eq(its, organisational) || slice_eq(its, whole) ||
+		    stands_before(its, whole, organisational))
 			return name;
 	}
 	return SLICE_EMPTY;
