@@ -165,6 +165,8 @@ struct arc_chain *arc_chain_read(struct arena *arena, const struct message *mess
 	struct arc_chain *chain = arena_new(arena, struct arc_chain);
 	chain->result = AUTH_NONE;
 	collect(arena, chain, message);
+	if (chain->result == AUTH_UNKNOWN && message->head_cut)
+		fail(arena, chain, 0, "too many header fields", "");
 	if (chain->result == AUTH_UNKNOWN)
 		check_complete(arena, chain);
 	if (chain->result == AUTH_UNKNOWN)

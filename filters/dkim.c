@@ -67,6 +67,10 @@ static void at_headers(struct scan *scan, struct dkim_state *state)
 	const struct header *h = message_header(&scan->message, SLICE("dkim-signature"), 0);
 	for (size_t i = 0; i < state->count; i++, h = message_header_next(&scan->message, h)) {
 		dkim_signature_parse(scan->arena, h, DKIM_SIGNATURE, &policy, &state->sigs[i]);
+		if (scan->message.head_cut && state->sigs[i].result == AUTH_UNKNOWN) { /* what it signs may be hidden */
+			state->sigs[i].result = AUTH_PERMERROR;
+			state->sigs[i].reason = "too many header fields";
+		}
 		state->checks[i].sig = &state->sigs[i];
 		state->checks[i].wanted = state->sigs[i].result == AUTH_UNKNOWN;
 		if (state->checks[i].wanted)

@@ -10,7 +10,9 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "filters/arc.h"
 #include "filters/dkim.h"
+#include "filters/registry.h"
 #include "filters/scan.h"
 #include "message/canonical.h"
 #include "tests/lib/dkim_signer.h"
@@ -316,6 +318,24 @@ static void test_partial_body(void **state)
 	assert_null(hits_find(&scan->hits, "DKIM_BODY_CUT"));
 }
 
+/* Fields over the limit are not known: one of them may be a second From. */
+static void test_head_cut(void **state)
+{
+	struct world *w = *state;
+	struct buf mail = { 0 };
+	buf_add_slice(&mail, signature(w, TAGS("example.org", "good"), 1024));
+	buf_add_str(&mail, HEAD);
+	for (int i = 0; i < 1000; i++)
+		buf_add_str(&mail, "X-Filler: y\r\n");
+	buf_add_str(&mail, "\r\n" BODY);
+	struct filter_choice choice = { &dkim_filter, &w->settings };
+	struct scan *scan = one_filter_scan(w->arena, &choice, 1, NOW);
+	one_filter_message(scan, buf_slice(&mail), 0, w->zone);
+	assert_int_equal(scan->facts.dkim[0].result, AUTH_PERMERROR);
+	assert_true(slice_eq(scan->facts.dkim[0].reason, SLICE("too many header fields")));
+	buf_free(&mail);
+}
+
 /* h= of many names over many fields: time stays in proportion. */
 static void test_long_header(void **state)
 {
@@ -399,6 +419,45 @@ static void test_engines_agree(void **state)
 	assert_true(passed > 300 && failed > 300);
 }
 
+static const void *read_settings(struct arena *arena, const char *text, const char *filter)
+{
+	struct config_errors errors = { .arena = arena };
+	struct config *config = config_read(arena, "-", slice_str(text), filter_sections(), &errors);
+	for (size_t i = 0; config != NULL && i < config->filter_count; i++)
+		if (slice_eq(config->filters[i].name, slice_str(filter)))
+			return config->filters[i].values;
+	fail_msg("%s: %.*s", text, SLICE_ARG(errors.count ? errors.list[0].message : SLICE_EMPTY));
+	return NULL;
+}
+
+/* The tables' defaults are what the documentation says. */
+static void test_settings(void **state)
+{
+	struct world *w = *state;
+	const struct dkim_settings *d = read_settings(w->arena, "", "dkim");
+	assert_true(d->common.enabled && d->partial_body && !d->sha1);
+	assert_int_equal(d->common.on_error, ON_ERROR_SKIP);
+	assert_int_equal(d->engine, DKIM_ENGINE_NATIVE);
+	assert_int_equal(d->max_signatures, 8);
+	assert_int_equal(d->min_key_bits, 1024);
+	assert_int_equal(d->clock_drift, 300000);
+	assert_int_equal(d->fail, DKIM_SCORE);
+	assert_int_equal(d->none, DKIM_SCORE);
+	assert_int_equal(d->required.count, 0);
+	d = read_settings(w->arena, "filter dkim { fail = reject none = quarantine required = {\"Example.ORG\"} rsa-sha1 = yes"
+				    " partial-body = no engine = libopendkim clock-drift = 10m on-error = defer }", "dkim");
+	assert_true(d->sha1 && !d->partial_body);
+	assert_int_equal(d->engine, DKIM_ENGINE_OPENDKIM);
+	assert_int_equal(d->fail, DKIM_REJECT);
+	assert_int_equal(d->none, DKIM_QUARANTINE);
+	assert_true(slice_eq(d->required.items[0], SLICE("example.org")));
+	const struct arc_settings *a = read_settings(w->arena, "filter arc { trusted-sealers = {\"google.com\", \"*.example.net\"} }", "arc");
+	assert_int_equal(a->min_key_bits, 1024);
+	assert_int_equal(a->fail, ARC_SCORE);
+	assert_int_equal(a->trusted_sealers.count, 2);
+	assert_true(slice_eq(a->trusted_sealers.items[1], SLICE(".example.net")));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -407,7 +466,7 @@ int main(void)
 		TEST(test_each_its_own), TEST(test_too_many), TEST(test_questions_at_headers),
 		TEST(test_questions_not_asked), TEST(test_u_labels), TEST(test_two_keys), TEST(test_header_b),
 		TEST(test_consequences), TEST(test_on_error), TEST(test_required), TEST(test_partial_body),
-		TEST(test_long_header), TEST(test_engines_agree),
+		TEST(test_head_cut), TEST(test_long_header), TEST(test_engines_agree), TEST(test_settings),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
