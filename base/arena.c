@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FIRST_BLOCK 4096u
+#define FIRST_BLOCK 512u /* doubled with each further block: an idle session holds one */
 #define MAX_BLOCK (256u * 1024)
 
 struct block {

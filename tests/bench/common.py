@@ -1,0 +1,83 @@
+"""What the benchmarks share: servers to measure, timing, a table."""
+import contextlib
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "tests" / "lib"))
+
+from gatehouse import PROGRAM, Gatehouse, free_port, wait_for_port  # noqa: E402
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def build_sink():
+    sink = TOP / "build" / "bench" / "sink"
+    sink.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", str(sink), str(TOP / "tests/bench/sink.c")], check=True)
+    return sink
+
+
+@contextlib.contextmanager
+def sink_server():
+    port = free_port()
+    p = subprocess.Popen([str(build_sink()), str(port)])
+    assert wait_for_port(port)
+    try:
+        yield port
+    finally:
+        p.kill()
+        p.wait()
+
+
+@contextlib.contextmanager
+def haproxy(target):
+    """HAProxy in TCP mode before target; None if it isn't installed."""
+    if not shutil.which("haproxy"):
+        print("skipped: haproxy is not installed")
+        yield None
+        return
+    port = free_port()
+    with tempfile.NamedTemporaryFile("w", suffix=".cfg") as conf:
+        conf.write(f"global\n nbthread {os.cpu_count()}\n maxconn 4000\ndefaults\n mode tcp\n timeout connect 5s\n"
+                   f" timeout client 60s\n timeout server 60s\nlisten smtp\n bind 127.0.0.1:{port}\n"
+                   f" server s 127.0.0.1:{target}\n")
+        conf.flush()
+        p = subprocess.Popen(["haproxy", "-q", "-f", conf.name])
+        assert wait_for_port(port)
+        try:
+            yield port
+        finally:
+            p.kill()
+            p.wait()
+
+
+def cpu_seconds(pids):
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICK
+
+
+def source(port, sessions, messages, size, reuse):
+    """Seconds smtp-source takes for that many mails."""
+    cmd = ["smtp-source", "-s", str(sessions), "-m", str(messages), "-l", str(size), "-f", "a@example.net", "-t",
+           "b@example.org"]
+    if reuse:
+        cmd.append("-d")
+    start = time.monotonic()
+    subprocess.run([*cmd, f"127.0.0.1:{port}"], check=True, capture_output=True)
+    return time.monotonic() - start
+
+
+def raise_limits():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
