@@ -86,8 +86,11 @@ static void read_list(struct author_fact *fact, struct reading *r, const struct 
 	}
 }
 
-static const char *why_none(const struct author_fact *fact, const struct reading *r, unsigned problems)
+static const char *why_none(const struct message *message, const struct author_fact *fact,
+			    const struct reading *r, unsigned problems)
 {
+	if (message->head_cut)
+		return "more header fields than are read";
 	if (fact->fields == 0)
 		return "no From field";
 	if (fact->fields > 1)
@@ -121,7 +124,7 @@ struct author_fact author_decide(struct arena *arena, const struct message *mess
 		problems |= list.problems;
 		fact.fields++;
 	}
-	const char *why = why_none(&fact, &reading, problems);
+	const char *why = why_none(message, &fact, &reading, problems);
 	if (why == NULL && (problems & MAILBOX_DOUBTFUL))
 		mailbox_list_careless(arena, value, careless, &reading);
 	if (why != NULL) {

@@ -68,13 +68,18 @@ bool forged_looks_like(struct arena *arena, struct slice a, struct slice b)
  * of another's domain. But not "paypal.com.au", which is a domain by itself. */
 static bool stands_before(struct slice name, struct slice whole, struct slice organisational)
 {
-	size_t at = slice_find(whole, name), end = at + name.len;
-	if (at == SLICE_NPOS || slice_chr(name, '.') == SLICE_NPOS || (at > 0 && whole.data[at - 1] != '.') ||
-	    end >= whole.len)
-		return false;
-	if (whole.data[end] == '-')
-		return true;
-	return whole.data[end] == '.' && whole.len - end - 1 >= organisational.len;
+	size_t at = 0, found;
+	while (slice_chr(name, '.') != SLICE_NPOS &&
+	       (found = slice_find(slice_from(whole, at), name)) != SLICE_NPOS) {
+		size_t begin = at + found, end = begin + name.len;
+		bool starts_label = begin == 0 || whole.data[begin - 1] == '.';
+		char behind = end < whole.len ? whole.data[end] : '\0';
+		if (starts_label &&
+		    (behind == '-' || (behind == '.' && whole.len - end - 1 >= organisational.len)))
+			return true;
+		at = begin + 1;
+	}
+	return false;
 }
 
 static struct slice find_look(struct arena *arena, const struct slice_list *list, struct slice domain)

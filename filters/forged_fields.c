@@ -15,7 +15,9 @@ static void note_no_author(struct scan *scan, const struct forged_settings *s, c
 {
 	const struct author_fact *author = &scan->facts.author;
 	struct slice reason = author->reason;
-	if (from->count == 0)
+	if (scan->message.head_cut)
+		forged_hit(scan, s->ambiguous, "FROM_AMBIGUOUS", reason);
+	else if (from->count == 0)
 		forged_hit(scan, s->missing, "FROM_MISSING", SLICE_EMPTY);
 	else if (from->count > 1)
 		forged_hit(scan, s->ambiguous, "FROM_SEVERAL", reason);

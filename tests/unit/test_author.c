@@ -105,8 +105,23 @@ static void test_fact(void **state)
 	arena_destroy(&arena);
 }
 
+/* What stands behind the last field that is read may be a From. */
+static void test_cut_head(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_create();
+	struct message m = { 0 };
+	message_parse(&m, arena, SLICE("From: a@example.org\r\nTo: b@example.org\r\nFrom: c@example.net\r\n"),
+		      2);
+	struct author_fact fact = author_decide(arena, &m);
+	assert_int_equal(fact.domain.len, 0);
+	assert_true(fact.reason.len > 0);
+	arena_destroy(&arena);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_decide), cmocka_unit_test(test_fact) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_decide), cmocka_unit_test(test_fact),
+					    cmocka_unit_test(test_cut_head) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
