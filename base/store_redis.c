@@ -263,7 +263,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	int64_t now = now_ms();
 	bool stuck = false;
 	(void)fd, (void)what;
-	while ((q = TAILQ_FIRST(&r->waiting)) != NULL && q->deadline <= now) { /* NOLINT: clang doesn't follow the queue's back pointers */
+	while ((q = TAILQ_FIRST(&r->waiting)) != NULL && q->deadline <= now) {
+		/* NOLINTNEXTLINE: clang doesn't follow the queue's back pointers */
 		const struct answer answer = temperror(q->refused ? q->refused : "store: timeout");
 		stuck |= q->sent;
 		tell(q, &answer);

@@ -7,7 +7,8 @@
 #include "base/arena.h"
 
 struct canonical {
-	struct slice bytes;      /* every line ends in CRLF; NULs stay. The file itself if it was so already, else in the arena */
+	struct slice bytes;      /* every line ends in CRLF; NULs stay. The file itself if it was
+	                          * so already, else in the arena */
 	struct slice mbox_from;  /* the mbox "From " line that stood first, without line end; not in bytes */
 	bool had_bare_lf;        /* LF and CRLF mixed: a file with LF throughout is only saved that way */
 	bool had_bare_cr;        /* became a space in the header section, CRLF in the body */

@@ -11,7 +11,8 @@
 struct mailbox {
 	struct slice text;    /* as it came, without <>: for logs and the backend */
 	struct slice local;   /* local part, unquoted: "a b"@x has `a b` */
-	struct slice domain;  /* lower case, A-labels, no final dot; or the literal "[192.0.2.1]"; empty for <> and <postmaster> */
+	struct slice domain;  /* lower case, A-labels, no final dot; or the literal "[192.0.2.1]";
+	                       * empty for <> and <postmaster> */
 	bool quoted;          /* the local part stood in quotes */
 	bool literal;         /* the domain is an address literal */
 	bool utf8;            /* needs SMTPUTF8 (RFC 6531) */

@@ -182,7 +182,8 @@ struct backend_wait *backend_connect(struct backend *b, const struct client *cli
 	}
 	wait->conn = b->address_len ? conn_open(b, &why) : NULL;
 	if (wait->conn == NULL) {
-		snprintf(wait->failure_text, sizeof(wait->failure_text), "connect: %s", b->address_len ? why : "no such address");
+		snprintf(wait->failure_text, sizeof(wait->failure_text), "connect: %s",
+			 b->address_len ? why : "no such address");
 		greet_done(wait, wait->failure_text);
 		return wait;
 	}

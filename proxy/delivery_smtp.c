@@ -180,7 +180,8 @@ static void connect_now(struct smtp *s)
 	if (d->home->authenticated) {
 		/* Another connection would not be the client's: what he may, it may not. */
 		s->stage = STAGE_IDLE;
-		delivery_trouble(d, "4.4.2", "Connection to the mail server was lost, please reconnect", "authenticated connection lost");
+		delivery_trouble(d, "4.4.2", "Connection to the mail server was lost, please reconnect",
+				 "authenticated connection lost");
 		return;
 	}
 	s->wait = backend_connect(d->backend, d->client, s->retried, on_connected, s);

@@ -210,7 +210,8 @@ SSL *tls_server_new(struct tls_set *set, struct slice title)
 
 static const char *expected_name(const struct config_backend *backend)
 {
-	return backend->tls_name.len > 0 ? backend->tls_name.data : backend->address.host.len > 0 ? backend->address.host.data : NULL;
+	const struct slice name = backend->tls_name.len > 0 ? backend->tls_name : backend->address.host;
+	return name.len > 0 ? name.data : NULL;
 }
 
 SSL *tls_client_new(struct tls_set *set, const struct config_backend *backend, char error[256])
