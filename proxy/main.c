@@ -15,6 +15,8 @@ struct command {
 static const struct command COMMANDS[] = {
 	{ "run", cli_run, "run the gateway in the foreground" },
 	{ "check", cli_check, "read the configuration and the rules, say what is wrong with them" },
+	{ "scan", cli_scan, "run saved mail through all filters" },
+	{ "rules", cli_rules, "list the rules, explain one" },
 	{ "spf", cli_spf, "what SPF says of a client, a HELO name and a sender" },
 	{ "status", cli_status, "counters of a running gateway" },
 	{ "reload", cli_reload, "have a running gateway read its configuration again" },
