@@ -89,6 +89,18 @@ lint: test-deps
 fuzz: test-deps
 	@$(PYTHON) tests/run.py fuzz --seconds 600
 
+docs: docs/gatehouse.conf.5
+docs/gatehouse.conf.5: $(B)/gatehouse
+	$< check --reference >$@
+
+PREFIX = /usr/local
+install: all docs
+	install -D -m 0755 $(B)/gatehouse $(DESTDIR)$(PREFIX)/sbin/gatehouse
+	install -D -m 0644 docs/gatehouse.8 $(DESTDIR)$(PREFIX)/share/man/man8/gatehouse.8
+	install -D -m 0644 docs/gatehouse.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/gatehouse.conf.5
+	install -d $(DESTDIR)$(PREFIX)/share/gatehouse/rules
+	install -m 0644 $(wildcard rules/shipped/*.cf) $(DESTDIR)$(PREFIX)/share/gatehouse/rules/
+
 clean:
 	rm -rf build
 
