@@ -184,11 +184,6 @@ void trace_header_section(struct buf *out, const struct scan *scan, const struct
 		else if (!trace_removes(scan, &m->headers[i]))
 			buf_add_slice(out, m->headers[i].field);
 	}
-	if (m->head_cut && m->header_count > 0) { /* what was not parsed passes as it is */
-		const struct header *last = &m->headers[m->header_count - 1];
-		const char *end = last->field.data + last->field.len;
-		buf_add(out, end, (size_t)(m->head.data + m->head.len - end));
-	}
 }
 
 size_t trace_hops(const struct message *m)

@@ -419,6 +419,8 @@ static const struct refusal *unacceptable(struct transaction *t, struct slice *a
 {
 	static const struct refusal storage = { 452, "4.3.1", { "Out of storage, please try again later", 38 } };
 	static const struct refusal loop = { 554, "5.4.6", { "Too many hops: a mail loop", 26 } };
+	/* Behind the last field that is read, a forged one could hide. */
+	static const struct refusal fields = { 554, "5.6.0", { "Too many header fields", 22 } };
 	const struct refusal *bad = smtp_data_refusal(&t->data);
 	if (bad != NULL)
 		return bad;
@@ -430,6 +432,8 @@ static const struct refusal *unacceptable(struct transaction *t, struct slice *a
 	m->had_bare_lf = t->data.flags & SMTP_DATA_BARE_LF;
 	m->had_long_line = t->data.flags & SMTP_DATA_LONG_LINE;
 	m->had_8bit_header = t->data.flags & SMTP_DATA_8BIT_HEADER;
+	if (m->head_cut)
+		return &fields;
 	return trace_hops(m) > (size_t)session_limits(t->session)->received_headers ? &loop : NULL;
 }
 

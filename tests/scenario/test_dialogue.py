@@ -205,6 +205,14 @@ def test_mail_loop_is_refused(gate):
         assert c.mail()[0] == 250
 
 
+def test_too_many_header_fields(gate):
+    """A forged field could hide behind the last one that is read."""
+    with Client(gate.port) as c:
+        c.hello()
+        code, text = c.mail(body=b"X-Fill: 1\r\n" * 1001 + b"X-Spam-Flag: NO\r\n\r\nx\r\n")
+        assert code == 554 and text.startswith("5.6.0")
+
+
 def test_log_line(gate):
     since = len(gate.lines)
     with Client(gate.port) as c:
