@@ -60,4 +60,10 @@ static inline bool client_is_ours(const struct client *client)
 	return client->login.len > 0 || client->relay_network;
 }
 
+/* Deep copies into the arena. */
+void client_copy(struct client *to, const struct client *from, struct arena *arena);
+void mailbox_copy(struct mailbox *to, const struct mailbox *from, struct arena *arena);
+/* Adds a copy, not accepted yet. The list may move: recipients got earlier are stale. */
+struct recipient *envelope_add(struct envelope *envelope, const struct recipient *recipient, struct arena *arena);
+
 #endif

@@ -4,8 +4,8 @@
 
 #include "base/zonefile.h"
 
-struct resolver *resolver_setup(struct event_base *base, const struct config *config, struct zone **zone_r,
-				char error[RESOLVER_ERROR_MAX])
+bool resolver_settings(const struct config *config, struct zone **zone_r, struct resolver_config *settings_r,
+		       char error[RESOLVER_ERROR_MAX])
 {
 	const struct config_dns *dns = config->dns;
 	struct zone_errors errors = { .count = 0 };
@@ -16,14 +16,23 @@ struct resolver *resolver_setup(struct event_base *base, const struct config *co
 			snprintf(error, RESOLVER_ERROR_MAX, "%.100s:%u: %.80s", dns->zone_file.data, errors.list[0].line,
 				 errors.list[0].text);
 			zone_destroy(zone_r);
-			return NULL;
+			return false;
 		}
 	}
-	const struct resolver_config rc = {
+	*settings_r = (struct resolver_config){
 		.forward = dns->forward.items, .forward_count = dns->forward.count, .zone = *zone_r,
 		.timeout = dns->timeout, .dnssec = dns->dnssec, .trust_anchor = dns->trust_anchor,
 	};
-	struct resolver *resolver = resolver_create(base, &rc, error);
+	return true;
+}
+
+struct resolver *resolver_setup(struct event_base *base, const struct config *config, struct zone **zone_r,
+				char error[RESOLVER_ERROR_MAX])
+{
+	struct resolver_config settings;
+	if (!resolver_settings(config, zone_r, &settings, error))
+		return NULL;
+	struct resolver *resolver = resolver_create(base, &settings, error);
 	if (resolver == NULL)
 		zone_destroy(zone_r);
 	return resolver;

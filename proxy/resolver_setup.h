@@ -8,5 +8,9 @@
  * NULL: error says why. */
 struct resolver *resolver_setup(struct event_base *base, const struct config *config, struct zone **zone_r,
 				char error[RESOLVER_ERROR_MAX]);
+/* Its settings alone, for who makes it otherwise. They point into the
+ * configuration. False: error says why. */
+bool resolver_settings(const struct config *config, struct zone **zone_r, struct resolver_config *settings_r,
+		       char error[RESOLVER_ERROR_MAX]);
 
 #endif

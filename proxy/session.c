@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "policy/place.h"
 #include "proxy/auth.h"
 #include "proxy/command.h"
 #include "proxy/proxy_protocol.h"
@@ -366,15 +367,12 @@ static const struct stream_callbacks stream_callbacks = {
 
 static void fill_client(struct session *s, const struct ip *ip, uint16_t port)
 {
-	const struct config *config = s->snapshot->config;
 	struct client *c = &s->client;
 	c->ip = *ip;
 	c->port = port;
 	c->listener = s->listen->title.data;
 	c->submission = s->listen->role == ROLE_SUBMISSION;
-	c->relay_network = cidr_list_has(config->relay->networks.items, config->relay->networks.count, ip);
-	c->trusted = cidr_list_has(config->networks->trusted.items, config->networks->trusted.count, ip);
-	c->internal = cidr_list_has(config->networks->internal.items, config->networks->internal.count, ip);
+	client_place(c, s->snapshot->config);
 }
 
 static void greet(struct session *s)
@@ -465,7 +463,7 @@ void session_accept(struct worker *worker, const struct config_listen *listen, i
 	s->snapshot = snapshot_retain(worker->snapshot);
 	s->listen = listen;
 	s->started = worker_now_ms(worker);
-	worker_trace_id(worker, s->id);
+	trace_id_new(&worker->ids, s->id);
 	s->stream = stream_create(worker->base, fd, &stream_callbacks, s);
 	fill_client(s, ip, port);
 	evtimer_assign(&s->timer, worker->base, on_timer, s);

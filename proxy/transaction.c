@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "filters/pipeline.h"
-#include "filters/relay.h"
+#include "proxy/judgement.h"
 #include "proxy/route.h"
 #include "proxy/trace.h"
 #include "proxy/transaction_log.h"
@@ -19,26 +19,6 @@ static int64_t now_ms(const struct transaction *t)
 }
 
 /* ---- beginning and end */
-
-static void copy_client(struct client *to, const struct client *from, struct arena *arena)
-{
-	*to = *from; /* a job may outlive the session: its strings go along */
-	to->name = arena_copy(arena, from->name);
-	to->helo = arena_copy(arena, from->helo);
-	to->login = arena_copy(arena, from->login);
-	to->auth_mechanism = arena_copy(arena, from->auth_mechanism);
-	to->tls_version = arena_copy(arena, from->tls_version);
-	to->tls_cipher = arena_copy(arena, from->tls_cipher);
-	to->tls_fingerprint = arena_copy(arena, from->tls_fingerprint);
-}
-
-static void copy_mailbox(struct mailbox *to, const struct mailbox *from, struct arena *arena)
-{
-	*to = *from;
-	to->text = arena_copy(arena, from->text);
-	to->local = arena_copy(arena, from->local);
-	to->domain = arena_copy(arena, from->domain);
-}
 
 static void destroy(struct transaction *t)
 {
@@ -57,12 +37,16 @@ static void drop_content(void *arg)
 	content_destroy(&content);
 }
 
-/* The id goes with each answer: what an administrator is asked about. */
-static struct slice with_id(struct transaction *t, struct slice text)
+static void log_it(struct transaction *t, const char *how)
 {
-	if (slice_find(text, slice_str(t->id)) != SLICE_NPOS)
-		return text;
-	return arena_printf(t->arena, "%.*s (%s)", SLICE_ARG(text), t->id);
+	const struct transaction_record record = {
+		.log = session_log(t->session), .scan = t->scan, .verdict = &t->verdict, .id = t->id, .action = how,
+		.reply = t->reply, .size = t->data.size,
+		.backend = t->delivery ? backend_config(delivery_backend(t->delivery))->title : SLICE_EMPTY,
+		.t_mail = t->t_mail, .t_data = t->t_data, .t_end = t->t_end, .t_filtered = t->t_filtered,
+		.t_done = t->t_done,
+	};
+	transaction_log(&record);
 }
 
 /* The client is told, the log too, and the next command may come. */
@@ -72,8 +56,8 @@ static void finish(struct transaction *t, const char *how, unsigned code, const 
 	t->t_done = now_ms(t);
 	snprintf(t->reply, sizeof(t->reply), "%u %s %.*s", code, enhanced ? enhanced : "",
 		 (int)(text.len < 200 ? text.len : 200), text.data ? text.data : "");
-	session_reply(s, code, enhanced, with_id(t, text));
-	transaction_log(t, how);
+	session_reply(s, code, enhanced, judgement_text(t->arena, text, t->id));
+	log_it(t, how);
 	destroy(t);
 	session_resume(s);
 }
@@ -85,7 +69,7 @@ void transaction_abort(struct session *s, const char *why)
 		return;
 	if (t->accepted > 0) {
 		snprintf(t->reply, sizeof(t->reply), "%s", why);
-		transaction_log(t, "abort");
+		log_it(t, "abort");
 	}
 	destroy(t);
 }
@@ -111,11 +95,12 @@ void transaction_begin(struct session *s, const struct envelope *envelope)
 	t->session = s;
 	t->arena = arena_create();
 	t->scan = scan_create(t->arena, s->snapshot, worker_now_unix(s->worker));
-	worker_trace_id(s->worker, t->id);
-	copy_client(&t->scan->client, &s->client, t->arena);
+	trace_id_new(&s->worker->ids, t->id);
+	/* A job may outlive the session: its strings go along. */
+	client_copy(&t->scan->client, &s->client, t->arena);
 	t->scan->envelope = *envelope;
 	t->scan->envelope.params = arena_copy(t->arena, envelope->params);
-	copy_mailbox(&t->scan->envelope.sender, &envelope->sender, t->arena);
+	mailbox_copy(&t->scan->envelope.sender, &envelope->sender, t->arena);
 	t->t_mail = now_ms(t);
 	s->transaction = t;
 	s->messages++;
@@ -136,14 +121,6 @@ static struct recipient *current(const struct transaction *t)
 	return &t->scan->envelope.recipients[t->scan->recipient];
 }
 
-static struct verdict_input verdict_input(const struct transaction *t)
-{
-	return (struct verdict_input){
-		.snapshot = t->scan->snapshot, .client = &t->scan->client, .envelope = &t->scan->envelope,
-		.hits = &t->scan->hits, .arena = t->arena, .facts = &t->scan->facts, .id = t->id,
-	};
-}
-
 static void refuse_recipient(struct transaction *t, const struct refusal *r)
 {
 	struct session *s = t->session;
@@ -151,7 +128,7 @@ static void refuse_recipient(struct transaction *t, const struct refusal *r)
 	log_line(LOG_INFO, session_log(s), "recipient refused", "%s <%.*s> to <%.*s>: %u %s %.*s", t->id,
 		 SLICE_ARG(t->scan->envelope.sender.text), SLICE_ARG(current(t)->mailbox.text), r->code, r->enhanced,
 		 SLICE_ARG(r->text));
-	session_error(s, r->code, r->enhanced, "%.*s", SLICE_ARG(with_id(t, r->text)));
+	session_error(s, r->code, r->enhanced, "%.*s", SLICE_ARG(judgement_text(t->arena, r->text, t->id)));
 	session_resume(s);
 }
 
@@ -169,10 +146,6 @@ static void on_recipient(void *arg, const struct outcome *o)
 	session_reply(s, o->code, o->enhanced, o->text);
 	session_resume(s);
 }
-
-static const struct refusal other_message = {
-	452, "4.5.3", { "Send to this recipient in another message", 41 },
-};
 
 /* A backend for this recipient and for those before it. */
 static bool choose_backend(struct transaction *t)
@@ -192,23 +165,17 @@ static bool choose_backend(struct transaction *t)
 	bool apart = delivery_backend(t->delivery) != backend ||
 		     (backend_config(backend)->protocol == BACKEND_LMTP && t->accepted > 0);
 	if (apart)
-		refuse_recipient(t, &other_message);
+		refuse_recipient(t, &refusal_other_message);
 	return !apart;
 }
 
 static void recipient_judged(void *arg)
 {
 	struct transaction *t = arg;
-	struct verdict_input in = verdict_input(t);
-	struct verdict verdict;
-	bool role = relay_is_role_address(t->scan->snapshot->config->relay, &current(t)->mailbox);
+	struct refusal refusal;
 	t->filters_running = false;
-	current(t)->role = role;
-	verdict_at_rcpt(&in, t->scan->recipient, role, &verdict);
-	if (verdict.refusal.code != 0)
-		refuse_recipient(t, &verdict.refusal);
-	else if (!verdict_can_share(&in, t->scan->recipient))
-		refuse_recipient(t, &other_message);
+	if (!judgement_recipient(t->scan, t->id, &refusal))
+		refuse_recipient(t, &refusal);
 	else if (choose_backend(t))
 		delivery_rcpt(t->delivery, t->scan->recipient, on_recipient, t);
 }
@@ -222,27 +189,10 @@ static void start_recipient(struct transaction *t)
 		recipient_judged(t);
 }
 
-static void add_recipient(struct transaction *t, const struct recipient *r)
-{
-	struct envelope *e = &t->scan->envelope;
-	if (e->recipient_count == e->recipient_cap) {
-		size_t cap = e->recipient_cap ? e->recipient_cap * 2 : 4;
-		struct recipient *list = arena_array(t->arena, struct recipient, cap);
-		if (e->recipient_count > 0)
-			memcpy(list, e->recipients, e->recipient_count * sizeof(*list));
-		e->recipients = list;
-		e->recipient_cap = cap;
-	}
-	struct recipient *to = &e->recipients[e->recipient_count++];
-	copy_mailbox(&to->mailbox, &r->mailbox, t->arena);
-	to->params = arena_copy(t->arena, r->params);
-	to->accepted = false;
-}
-
 void transaction_recipient(struct session *s, const struct recipient *recipient)
 {
 	struct transaction *t = s->transaction;
-	add_recipient(t, recipient);
+	envelope_add(&t->scan->envelope, recipient, t->arena);
 	t->scan->recipient = t->scan->envelope.recipient_count - 1;
 	t->t_rcpt = now_ms(t);
 	session_wait(s);
@@ -353,19 +303,6 @@ static void feed_body(struct transaction *t, struct slice chunk)
 
 /* ---- the end */
 
-static void count_verdict(struct transaction *t)
-{
-	static const enum counter counters[ACTIONS] = {
-		[ACTION_TAG] = STAT_TAGGED,       [ACTION_GREYLIST] = STAT_DEFERRED,
-		[ACTION_DEFER] = STAT_DEFERRED,   [ACTION_QUARANTINE] = STAT_QUARANTINED,
-		[ACTION_REJECT] = STAT_REJECTED,
-	};
-	struct worker *w = t->session->worker;
-	stats_add(w->stats, w->row, STAT_MESSAGES, 1);
-	if (counters[t->verdict.action] != STAT_SESSIONS)
-		stats_add(w->stats, w->row, counters[t->verdict.action], 1);
-}
-
 static void on_delivered(void *arg, const struct outcome *o)
 {
 	struct transaction *t = arg;
@@ -385,11 +322,9 @@ static bool still_there(void *arg)
 static void judged(void *arg)
 {
 	struct transaction *t = arg;
-	struct verdict_input in = verdict_input(t);
 	t->filters_running = false;
 	t->t_filtered = now_ms(t);
-	verdict_at_end(&in, &t->verdict);
-	count_verdict(t);
+	judgement_end(t->scan, t->id, &t->verdict, t->session->worker->stats, t->session->worker->row);
 	if (t->verdict.refusal.code != 0) {
 		const struct refusal *r = &t->verdict.refusal;
 		finish(t, action_name(t->verdict.action), r->code, r->enhanced, r->text);
@@ -415,36 +350,25 @@ static void start_end(struct transaction *t)
 }
 
 /* What is wrong with the message as such; NULL: nothing. */
-static const struct refusal *unacceptable(struct transaction *t, struct slice *all_r)
+static const struct refusal *unacceptable(struct transaction *t)
 {
+	struct slice all;
 	static const struct refusal storage = { 452, "4.3.1", { "Out of storage, please try again later", 38 } };
-	static const struct refusal loop = { 554, "5.4.6", { "Too many hops: a mail loop", 26 } };
-	/* Behind the last field that is read, a forged one could hide. */
-	static const struct refusal fields = { 554, "5.6.0", { "Too many header fields", 22 } };
 	const struct refusal *bad = smtp_data_refusal(&t->data);
 	if (bad != NULL)
 		return bad;
-	if (t->storage_failed || !content_map(t->content, all_r))
+	if (t->storage_failed || !content_map(t->content, &all))
 		return &storage;
-	struct message *m = &t->scan->message;
-	message_parse(m, t->arena, *all_r, (size_t)session_limits(t->session)->headers);
-	m->size = all_r->len;
-	m->had_bare_lf = t->data.flags & SMTP_DATA_BARE_LF;
-	m->had_long_line = t->data.flags & SMTP_DATA_LONG_LINE;
-	m->had_8bit_header = t->data.flags & SMTP_DATA_8BIT_HEADER;
-	if (m->head_cut)
-		return &fields;
-	return trace_hops(m) > (size_t)session_limits(t->session)->received_headers ? &loop : NULL;
+	return judgement_message(t->scan, &t->data, all);
 }
 
 static void end_of_data(struct transaction *t)
 {
 	struct session *s = t->session;
-	struct slice all;
 	t->t_end = now_ms(t);
 	session_wait(s);
 	stats_add(s->worker->stats, s->worker->row, STAT_BYTES_IN, (int64_t)t->data.size);
-	const struct refusal *bad = unacceptable(t, &all);
+	const struct refusal *bad = unacceptable(t);
 	if (bad != NULL)
 		finish(t, bad->code >= 500 ? "reject" : "defer", bad->code, bad->enhanced, bad->text);
 	else if (!t->filters_running) /* else headers_judged goes on here */

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
+
 #define FIELDS_MAX 24
 
 struct line {
@@ -44,40 +46,50 @@ static void list_hits(const struct hits *hits, struct buf *out)
 			   hits->list[i].shadow ? " shadow" : "");
 }
 
-void transaction_log(const struct transaction *t, const char *how)
+static void add_shadow(struct line *l, const struct verdict *v)
 {
-	const struct envelope *e = &t->scan->envelope;
-	const struct client *c = &t->scan->client;
+	if (v->shadow_policy == NULL)
+		return;
+	add(l, "shadow_policy", v->shadow_policy->title);
+	add(l, "would", slice_str(action_name(v->would)));
+}
+
+static void add_envelope(struct line *l, const struct transaction_record *r, struct buf *recipients)
+{
+	const struct envelope *e = &r->scan->envelope;
+	const struct client *c = &r->scan->client;
+	list_recipients(e, recipients);
+	add(l, "id", slice_str(r->id));
+	add(l, "queue_id", r->queue_id);
+	add(l, "helo", c->helo);
+	add(l, "rdns", c->name);
+	add(l, "user", c->login);
+	add(l, "tls", c->tls_version);
+	add(l, "from", e->sender.text.len ? e->sender.text : SLICE("<>"));
+	add(l, "to", buf_slice(recipients));
+}
+
+void transaction_log(const struct transaction_record *r)
+{
 	struct line l = { .count = 0 };
 	struct buf recipients = { 0 }, hits = { 0 };
 	buf_reserve(&l.numbers, 512);
-	list_recipients(e, &recipients);
-	list_hits(&t->scan->hits, &hits);
-	add(&l, "id", slice_str(t->id));
-	add(&l, "helo", c->helo);
-	add(&l, "rdns", c->name);
-	add(&l, "user", c->login);
-	add(&l, "tls", c->tls_version);
-	add(&l, "from", e->sender.text.len ? e->sender.text : SLICE("<>"));
-	add(&l, "to", buf_slice(&recipients));
-	add_number(&l, "size", 0, (double)t->data.size);
-	add(&l, "action", slice_str(how));
-	add_number(&l, "score", 2, t->verdict.score);
-	add(&l, "policy", t->verdict.policy ? t->verdict.policy->title : SLICE_EMPTY);
-	add(&l, "why", t->verdict.why);
-	if (t->verdict.shadow_policy != NULL) {
-		add(&l, "shadow_policy", t->verdict.shadow_policy->title);
-		add(&l, "would", slice_str(action_name(t->verdict.would)));
-	}
+	list_hits(&r->scan->hits, &hits);
+	add_envelope(&l, r, &recipients);
+	add_number(&l, "size", 0, (double)r->size);
+	add(&l, "action", slice_str(r->action));
+	add_number(&l, "score", 2, r->verdict->score);
+	add(&l, "policy", r->verdict->policy ? r->verdict->policy->title : SLICE_EMPTY);
+	add(&l, "why", r->verdict->why);
+	add_shadow(&l, r->verdict);
 	add(&l, "hits", buf_slice(&hits));
-	add(&l, "reply", slice_str(t->reply));
-	if (t->delivery != NULL)
-		add(&l, "backend", backend_config(delivery_backend(t->delivery))->title);
-	add_stage(&l, "ms_envelope", t->t_mail, t->t_data);
-	add_stage(&l, "ms_content", t->t_data, t->t_end);
-	add_stage(&l, "ms_filters", t->t_end, t->t_filtered);
-	add_stage(&l, "ms_backend", t->t_filtered, t->t_done);
-	log_event(LOG_INFO, session_log(t->session), "transaction", l.fields, l.count);
+	add(&l, "reply", slice_str(r->reply));
+	add(&l, "backend", r->backend);
+	add_stage(&l, "ms_envelope", r->t_mail, r->t_data);
+	add_stage(&l, "ms_content", r->t_data, r->t_end);
+	add_stage(&l, "ms_filters", r->t_end, r->t_filtered);
+	add_stage(&l, "ms_backend", r->t_filtered, r->t_done);
+	log_event(LOG_INFO, r->log, "transaction", l.fields, l.count);
 	buf_free(&recipients);
 	buf_free(&hits);
 	buf_free(&l.numbers);

@@ -1,9 +1,23 @@
 #ifndef GATEHOUSE_PROXY_TRANSACTION_LOG_H
 #define GATEHOUSE_PROXY_TRANSACTION_LOG_H
-/* The one log line of a transaction. */
-#include "proxy/transaction.h"
+/* transaction_log: the one log line of a transaction, the same through every door. */
+#include "base/log.h"
+#include "filters/scan.h"
+#include "policy/verdict.h"
 
-/* how: "accept", "reject" …: what became of it. */
-void transaction_log(const struct transaction *t, const char *how);
+struct transaction_record {
+	const struct log_context *log;
+	const struct scan *scan;
+	const struct verdict *verdict;
+	const char *id;
+	const char *action;        /* what became of it: an action's name, "abort", "backend-reject" … */
+	const char *reply;         /* what the client was told */
+	uint64_t size;
+	struct slice backend;      /* its title; empty: none had it */
+	struct slice queue_id;     /* the mail server's, of a milter; empty: none */
+	int64_t t_mail, t_data, t_end, t_filtered, t_done; /* monotonic ms; 0: never came */
+};
+
+void transaction_log(const struct transaction_record *record);
 
 #endif

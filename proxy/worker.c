@@ -15,13 +15,12 @@
 #include <unistd.h>
 
 #include "base/zone.h"
-#include "filters/registry.h"
 #include "proxy/backend.h"
 #include "proxy/commands.h"
 #include "proxy/resolver_setup.h"
 #include "proxy/session.h"
-#include "proxy/spawn.h"
 #include "proxy/tls.h"
+#include "proxy/worker_setup.h"
 #include "proxy/worker_fds.h"
 
 #define JOB_THREADS 2u
@@ -61,19 +60,6 @@ int64_t worker_now_unix(const struct worker *w)
 	struct timeval tv;
 	event_base_gettimeofday_cached(w->base, &tv);
 	return tv.tv_sec;
-}
-
-/* 60 bits: 42 of milliseconds, 6 of the worker, 12 of a count. */
-void worker_trace_id(struct worker *w, char out[TRACE_ID_LEN + 1])
-{
-	static const char digits[] = "0123456789bcdfghjkmnpqrstvwxyzBC"; /* no vowels: no words */
-	struct timespec ts;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	uint64_t ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-	uint64_t id = (ms & ((UINT64_C(1) << 42) - 1)) << 18 | (uint64_t)(w->row & 63) << 12 | (w->id_counter++ & 4095);
-	for (int i = TRACE_ID_LEN; i-- > 0; id >>= 5)
-		out[i] = digits[id & 31];
-	out[TRACE_ID_LEN] = '\0';
 }
 
 void worker_session_gone(struct worker *w)
@@ -196,22 +182,6 @@ static void on_control(evutil_socket_t fd, short what, void *arg)
 
 /* ---- setting up */
 
-static struct snapshot *read_snapshot(uint64_t generation)
-{
-	char *text;
-	size_t len;
-	struct arena *arena = arena_create();
-	struct config_errors errors = { .arena = arena };
-	if (!read_all(WORKER_FD_CONFIG, &text, &len))
-		return NULL;
-	struct config *config = config_read(arena, "-", slice_make(text, len), filter_sections(), &errors);
-	free(text);
-	for (size_t i = 0; config == NULL && i < errors.count; i++)
-		fprintf(stderr, "worker: %.*s:%u: %.*s\n", SLICE_ARG(errors.list[i].file), errors.list[i].line,
-			SLICE_ARG(errors.list[i].message));
-	return config ? snapshot_create(config, NULL, generation) : NULL;
-}
-
 static bool make_tls(struct worker *w)
 {
 	const struct config *config = w->snapshot->config;
@@ -251,9 +221,7 @@ static bool make_parts(struct running *r)
 		list[i] = backend_create(w, &config->backends[i]);
 	w->backends = list;
 	w->backend_count = config->backend_count;
-	w->spool = config->state->directory;
-	if (w->spool.len == 0 || access(w->spool.data, W_OK | X_OK) != 0)
-		w->spool = SLICE("/tmp");
+	w->spool = worker_spool(config);
 	return true;
 }
 
@@ -319,13 +287,10 @@ int worker_main(int argc, char **argv)
 		fputs("gatehouse worker is started by gatehouse run\n", stderr);
 		return EX_USAGE;
 	}
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN); /* a terminal's, a service manager's: the master steers us by the channel */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	r.w.row = (unsigned)atoi(argv[1]);
+	worker_ignore_signals();
+	r.w.row = r.w.ids.row = (unsigned)atoi(argv[1]);
 	r.w.stats = stats_attach(WORKER_FD_STATS);
-	r.w.snapshot = read_snapshot((uint64_t)atoll(argv[2]));
+	r.w.snapshot = worker_snapshot((uint64_t)atoll(argv[2]));
 	if (r.w.snapshot == NULL)
 		return EX_CONFIG;
 	const struct config_log *log = r.w.snapshot->config->log;
@@ -337,8 +302,7 @@ int worker_main(int argc, char **argv)
 	for (size_t i = 0; i < r.w.backend_count; i++)
 		backend_probe(r.w.backends[i]);
 	start_beat(&r);
-	const char ready = CONTROL_READY;
-	send(WORKER_FD_CONTROL, &ready, 1, MSG_NOSIGNAL);
+	worker_say_ready();
 	event_base_dispatch(r.w.base);
 	tear_down(&r);
 	return 0;

@@ -12,6 +12,7 @@
 #include "policy/snapshot.h"
 #include "proxy/driver_loop.h"
 #include "proxy/stats.h"
+#include "proxy/trace_id.h"
 
 struct session;
 struct backend;
@@ -33,16 +34,12 @@ struct worker {
 	int64_t session_count;
 	bool draining;                 /* accepts no more; ends with its last session */
 	bool stopping;                 /* sessions get 421 between two mails */
-	uint32_t id_counter;
+	struct trace_ids ids;
 	struct log_context log;
 	struct slice spool;            /* folder for big content */
 	struct buf line;               /* session.c: the command line being obeyed */
 };
 
-/* A new id for a session or transaction: 12 characters, unique over workers
- * and restarts. The prefix says nothing about the mail. */
-#define TRACE_ID_LEN 12
-void worker_trace_id(struct worker *worker, char out[TRACE_ID_LEN + 1]);
 /* A session has ended: a draining worker ends with its last. */
 void worker_session_gone(struct worker *worker);
 /* Monotonic milliseconds, a few behind at most; unix seconds. */

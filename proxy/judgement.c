@@ -1,0 +1,78 @@
+#include "proxy/judgement.h"
+
+#include "filters/relay.h"
+#include "proxy/trace.h"
+
+const struct refusal refusal_other_message = {
+	452, "4.5.3", { "Send to this recipient in another message", 41 },
+};
+
+static struct verdict_input input_of(const struct scan *scan, const char *id)
+{
+	return (struct verdict_input){
+		.snapshot = scan->snapshot, .client = &scan->client, .envelope = &scan->envelope,
+		.hits = &scan->hits, .arena = scan->arena, .facts = &scan->facts, .id = id,
+	};
+}
+
+struct slice judgement_text(struct arena *arena, struct slice text, const char *id)
+{
+	if (slice_find(text, slice_str(id)) != SLICE_NPOS)
+		return text;
+	return arena_printf(arena, "%.*s (%s)", SLICE_ARG(text), id);
+}
+
+bool judgement_recipient(struct scan *scan, const char *id, struct refusal *refusal_r)
+{
+	struct verdict_input in = input_of(scan, id);
+	struct recipient *r = &scan->envelope.recipients[scan->recipient];
+	struct verdict verdict;
+	r->role = relay_is_role_address(scan->snapshot->config->relay, &r->mailbox);
+	verdict_at_rcpt(&in, scan->recipient, r->role, &verdict);
+	if (verdict.refusal.code != 0)
+		*refusal_r = verdict.refusal;
+	else if (!verdict_can_share(&in, scan->recipient))
+		*refusal_r = refusal_other_message;
+	else
+		return true;
+	return false;
+}
+
+const struct refusal *judgement_message(struct scan *scan, const struct smtp_data *data, struct slice all)
+{
+	static const struct refusal loop = { 554, "5.4.6", { "Too many hops: a mail loop", 26 } };
+	/* Behind the last field that is read, a forged one could hide. */
+	static const struct refusal fields = { 554, "5.6.0", { "Too many header fields", 22 } };
+	const struct config_limits *limits = scan->snapshot->config->limits;
+	const struct refusal *bad = smtp_data_refusal(data);
+	struct message *m = &scan->message;
+	if (bad != NULL)
+		return bad;
+	message_parse(m, scan->arena, all, (size_t)limits->headers);
+	m->size = all.len;
+	m->had_bare_lf = data->flags & SMTP_DATA_BARE_LF;
+	m->had_long_line = data->flags & SMTP_DATA_LONG_LINE;
+	m->had_8bit_header = data->flags & SMTP_DATA_8BIT_HEADER;
+	if (m->head_cut)
+		return &fields;
+	return trace_hops(m) > (size_t)limits->received_headers ? &loop : NULL;
+}
+
+static void count(enum action action, struct stats *stats, unsigned row)
+{
+	static const enum counter counters[ACTIONS] = {
+		[ACTION_TAG] = STAT_TAGGED,       [ACTION_GREYLIST] = STAT_DEFERRED,
+		[ACTION_DEFER] = STAT_DEFERRED,   [ACTION_QUARANTINE] = STAT_QUARANTINED,
+		[ACTION_REJECT] = STAT_REJECTED,
+	};
+	stats_add(stats, row, STAT_MESSAGES, 1);
+	if (counters[action] != STAT_SESSIONS)
+		stats_add(stats, row, counters[action], 1);
+}
+
+void judgement_end(struct scan *scan, const char *id, struct verdict *verdict_r, struct stats *stats, unsigned row)
+{
+	struct verdict_input in = input_of(scan, id);
+	verdict_at_end(&in, verdict_r);
+	count(verdict_r->action, stats, row);
+}

@@ -1,0 +1,24 @@
+#ifndef GATEHOUSE_PROXY_JUDGEMENT_H
+#define GATEHOUSE_PROXY_JUDGEMENT_H
+/* judgement: what the doors do alike with a scan: from what was found to what is said and counted. */
+#include "filters/scan.h"
+#include "policy/verdict.h"
+#include "proxy/smtp_data.h"
+#include "proxy/stats.h"
+
+/* 452 4.5.3: this recipient has to come in a message of its own. */
+extern const struct refusal refusal_other_message;
+
+/* May the scan's current recipient be accepted, as far as we are concerned?
+ * Sets its role. False: the refusal, without the id. */
+bool judgement_recipient(struct scan *scan, const char *id, struct refusal *refusal_r);
+/* The message is all there: sets what is known of it from its bytes. NULL, or
+ * what is wrong with it as such. */
+const struct refusal *judgement_message(struct scan *scan, const struct smtp_data *data, struct slice all);
+/* At END, after all filters. Counts it too. */
+void judgement_end(struct scan *scan, const char *id, struct verdict *verdict_r, struct stats *stats, unsigned row);
+
+/* The id goes with each answer: what an administrator is asked about. */
+struct slice judgement_text(struct arena *arena, struct slice text, const char *id);
+
+#endif

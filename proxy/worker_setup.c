@@ -1,0 +1,46 @@
+#include "proxy/worker_setup.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "filters/registry.h"
+#include "proxy/spawn.h"
+#include "proxy/worker_fds.h"
+
+void worker_ignore_signals(void)
+{
+	static const int numbers[] = { SIGPIPE, SIGHUP, SIGINT, SIGTERM };
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		signal(numbers[i], SIG_IGN);
+}
+
+struct snapshot *worker_snapshot(uint64_t generation)
+{
+	char *text;
+	size_t len;
+	struct arena *arena = arena_create();
+	struct config_errors errors = { .arena = arena };
+	if (!read_all(WORKER_FD_CONFIG, &text, &len))
+		return NULL;
+	struct config *config = config_read(arena, "-", slice_make(text, len), filter_sections(), &errors);
+	free(text);
+	for (size_t i = 0; config == NULL && i < errors.count; i++)
+		fprintf(stderr, "worker: %.*s:%u: %.*s\n", SLICE_ARG(errors.list[i].file), errors.list[i].line,
+			SLICE_ARG(errors.list[i].message));
+	return config ? snapshot_create(config, NULL, generation) : NULL;
+}
+
+struct slice worker_spool(const struct config *config)
+{
+	struct slice folder = config->state->directory;
+	return folder.len > 0 && access(folder.data, W_OK | X_OK) == 0 ? folder : SLICE("/tmp");
+}
+
+void worker_say_ready(void)
+{
+	const char ready = CONTROL_READY;
+	send(WORKER_FD_CONTROL, &ready, 1, MSG_NOSIGNAL);
+}
