@@ -62,9 +62,10 @@ struct reading {
 	struct slice other;     /* what the careless reading found beside it */
 };
 
-static void careless(void *arg, struct slice domain)
+static void careless(void *arg, struct slice local, struct slice domain)
 {
 	struct reading *r = arg;
+	(void)local;
 	if (!slice_eq(domain, r->domain) && r->other.len == 0)
 		r->other = domain;
 }

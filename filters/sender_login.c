@@ -186,20 +186,45 @@ static void not_permitted(struct scan *scan, const char *symbol, struct slice ad
 	hit->refusal = (struct refusal){ 553, "5.7.1", refusal_text(scan, s->text, address) };
 }
 
-/* The first mailbox of the field that isn't permitted. True: there is one. */
+struct search {
+	const struct scan *scan;
+	struct slice foreign;    /* an address that is not permitted */
+};
+
+static void careless(void *arg, struct slice local, struct slice domain)
+{
+	struct search *search = arg;
+	const struct mailbox m = { .local = local, .domain = domain };
+	if (local.len > 0 && search->foreign.len == 0 && !permitted(search->scan, &m))
+		search->foreign =
+		    arena_printf(search->scan->arena, "%.*s@%.*s", SLICE_ARG(local), SLICE_ARG(domain));
+}
+
+/* The first mailbox of the list that isn't permitted, or address that a
+ * careless mail reader would find in the value. True: there is one. */
+static bool find_in_value(struct scan *scan, struct slice value, struct slice *address_r)
+{
+	struct search search = { .scan = scan };
+	struct mailbox_list list;
+	mailbox_list_parse(scan->arena, value, &list);
+	for (size_t i = 0; i < list.count; i++)
+		if (!permitted(scan, &list.items[i].mailbox)) {
+			*address_r = list.items[i].mailbox.text;
+			return true;
+		}
+	if (list.problems & MAILBOX_DOUBTFUL)
+		mailbox_list_careless(scan->arena, value, careless, &search);
+	*address_r = search.foreign;
+	return search.foreign.len > 0;
+}
+
 static bool find_foreign(struct scan *scan, struct slice name, struct slice *address_r)
 {
 	const struct header *h;
 	enum author_spelling spelling;
-	for (size_t n = 0; n < 2 && (h = author_field(&scan->message, name, n, &spelling)) != NULL; n++) {
-		struct mailbox_list list;
-		mailbox_list_parse(scan->arena, author_field_value(h), &list);
-		for (size_t i = 0; i < list.count; i++)
-			if (!permitted(scan, &list.items[i].mailbox)) {
-				*address_r = list.items[i].mailbox.text;
-				return true;
-			}
-	}
+	for (size_t n = 0; n < 2 && (h = author_field(&scan->message, name, n, &spelling)) != NULL; n++)
+		if (find_in_value(scan, author_field_value(h), address_r))
+			return true;
 	return false;
 }
 

@@ -439,36 +439,40 @@ static bool is_domain_char(char c)
 	return ascii_is_alnum(c) || c == '-' || c == '_' || c == '.' || (unsigned char)c >= 0x80;
 }
 
-static void scan_domains(struct arena *arena, struct slice s, void (*found)(void *arg, struct slice domain),
-			 void *arg)
+static bool is_local_char(char c)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] != '@')
+	return is_domain_char(c) || (c > ' ' && c < 127 && strchr("()<>[]:;@\\,\"", c) == NULL);
+}
+
+static void scan_addresses(struct arena *arena, struct slice s, mailbox_found *found, void *arg)
+{
+	for (size_t at = 0; at < s.len; at++) {
+		if (s.data[at] != '@')
 			continue;
-		size_t end = i + 1;
+		size_t begin = at, end = at + 1;
+		while (begin > 0 && is_local_char(s.data[begin - 1]))
+			begin--;
 		while (end < s.len && is_domain_char(s.data[end]))
 			end++;
-		struct slice text = slice_sub(s, i + 1, end - i - 1), domain = text;
+		struct slice text = slice_sub(s, at + 1, end - at - 1), domain = text;
 		if (text.len == 0)
 			continue;
 		if (address_domain(arena, text, ADDRESS_UTF8 | ADDRESS_LAX, &domain) != ADDRESS_OK)
 			domain = text;
-		found(arg, domain);
-		i = end - 1;
+		found(arg, slice_sub(s, begin, at - begin), domain);
 	}
 }
 
-void mailbox_list_careless(struct arena *arena, struct slice value,
-			   void (*found)(void *arg, struct slice domain), void *arg)
+void mailbox_list_careless(struct arena *arena, struct slice value, mailbox_found *found, void *arg)
 {
 	struct buf unfolded = { 0 };
-	scan_domains(arena, value, found, arg);
+	scan_addresses(arena, value, found, arg);
 	for (size_t i = 0; i < value.len; i++)
 		if (value.data[i] != '\r' && value.data[i] != '\n')
 			buf_add_char(&unfolded, value.data[i]);
 	struct slice decoded = encoded_word_decode(arena, arena_copy(arena, buf_slice(&unfolded)));
 	buf_free(&unfolded);
-	scan_domains(arena, decoded, found, arg);
+	scan_addresses(arena, decoded, found, arg);
 }
 
 static const struct {

@@ -54,13 +54,14 @@ struct mailbox_list {
 void mailbox_list_parse(struct arena *arena, struct slice value, struct mailbox_list *list_r);
 
 /*
- * The other reading: every domain behind an "@", whatever stands around it,
- * first of the value as it is, then of the value with its encoded words
- * decoded: what a careless mail reader may show. Calls found(arg, domain) for
- * each, canonical as struct mailbox has it, or as it stands if it can't be.
+ * The other reading: what stands around every "@", whatever it is part of,
+ * first in the value as it is, then in the value with its encoded words
+ * decoded: what a careless mail reader may show. Calls found(arg, local,
+ * domain) for each that has a domain: canonical as struct mailbox has it, or
+ * as it stands if it can't be; local may be empty.
  */
-void mailbox_list_careless(struct arena *arena, struct slice value,
-			   void (*found)(void *arg, struct slice domain), void *arg);
+typedef void mailbox_found(void *arg, struct slice local, struct slice domain);
+void mailbox_list_careless(struct arena *arena, struct slice value, mailbox_found *found, void *arg);
 
 /* The first problem in words: "text behind the address". NULL: none. */
 const char *mailbox_problem_text(unsigned problems);
