@@ -4,6 +4,7 @@
 
 #include "filters/arc.h"
 #include "filters/author.h"
+#include "filters/bots.h"
 #include "filters/dkim.h"
 #include "filters/dmarc.h"
 #include "filters/forged_from.h"
@@ -14,6 +15,7 @@
 
 const struct filter *const filter_table[] = {
 	&relay_filter,
+	&bots_filter,
 	&iprev_filter,
 	&author_filter,
 	&sender_login_filter,

@@ -19,6 +19,15 @@ struct mailbox {
 	bool source_route;    /* came with one (RFC 5321 C); text is without it */
 };
 
+/* What a session did that mail servers don't; each is a symbol of filters/bots. */
+enum client_manner {
+	MANNER_EARLY_TALKER = 1 << 0,    /* spoke before our greeting was complete */
+	MANNER_EARLY_PIPELINING = 1 << 1, /* sent commands behind one whose reply it had to wait for (RFC 2920 3.1) */
+	MANNER_BARE_LF = 1 << 2,         /* ended a command by LF alone */
+	MANNER_UNKNOWN_COMMAND = 1 << 3, /* sent what is no command */
+	MANNER_HELO_CHANGED = 1 << 4,    /* gave another name later, and not after STARTTLS */
+};
+
 struct client {
 	struct ip ip;                /* base/cidr.h; IPv4-mapped is unmapped */
 	uint16_t port;
@@ -33,6 +42,7 @@ struct client {
 	struct slice tls_fingerprint; /* client certificate, SHA-256 hex; empty: none */
 	const char *listener;        /* title of its listen section; NULL at the command line */
 	bool submission;             /* the listener's role */
+	unsigned manners;            /* of enum client_manner, as far as is known */
 	bool relay_network;          /* address in relay.networks */
 	bool trusted;                /* in networks.trusted */
 	bool internal;               /* in networks.internal */

@@ -101,6 +101,7 @@ struct config_limits {
 	uint64_t command_line, text_line;
 	uint64_t memory_per_message; /* content above it goes to an unlinked file */
 	int64_t received_headers, headers, dns_questions;
+	int64_t tarpit;             /* ms a command waits that comes after an error; 0: none */
 	int bare_lf;                /* enum bare_lf */
 };
 

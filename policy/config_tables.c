@@ -78,7 +78,8 @@ static const struct setting LISTEN[] = {
 	{ "auth-without-tls", SETTING_BOOL, AT(listen, auth_without_tls), .fallback = "off",
 	  .help = "Offer AUTH on connections without TLS too" },
 	{ "greeting-delay", SETTING_TIME, AT(listen, greeting_delay), .fallback = "0", .max = MINUTE,
-	  .help = "Wait this long before the greeting; who talks before it is refused" },
+	  .help = "Hold the second line of the greeting back this long; who talks before it gets EARLY_TALKER "
+		  "(filter bots). Trusted clients, and those whose mail was clean before, needn't wait" },
 	{ 0 },
 };
 const struct section config_listen_section = {
@@ -260,6 +261,9 @@ static const struct setting LIMITS[] = {
 	{ "dns-questions", SETTING_INT, AT(limits, dns_questions), .fallback = "500", .min = 1,
 	  .max = 100000,
 	  .help = "Look-ups that one message may cause" },
+	{ "tarpit", SETTING_TIME, AT(limits, tarpit), .fallback = "0", .max = MINUTE,
+	  .help = "How long the command after a refused one waits. At most a tenth of sessions are made to "
+		  "wait at one time" },
 	{ "bare-lf", SETTING_ENUM, AT(limits, bare_lf), .fallback = "normalise", .values = BARE_LFS,
 	  .help = "What becomes of line ends without CR in content" },
 	{ 0 },

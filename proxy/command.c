@@ -13,7 +13,7 @@ enum {
 	NO_MAIL = 1 << 2,       /* not inside a transaction */
 	NO_ARGUMENT = 1 << 3,
 	NEEDS_LOGIN = 1 << 4,   /* on a submission listener */
-	ABUSE = 1 << 5,         /* another protocol: the session ends */
+	LAST = 1 << 5,          /* nothing may be sent behind it before its reply (RFC 2920 3.1) */
 };
 
 struct command {
@@ -72,6 +72,8 @@ static void take_name(struct session *s, struct slice arg, bool esmtp)
 	struct slice name;
 	smtp_helo_parse(arg, &name, NULL);
 	transaction_abort(s, "hello again");
+	if (s->client.helo.len > 0 && !slice_eq_nocase(s->client.helo, name))
+		s->client.manners |= MANNER_HELO_CHANGED;
 	if (!slice_eq(s->client.helo, name))
 		s->client.helo = session_keep(s, name);
 	s->client.esmtp = esmtp;
@@ -395,11 +397,11 @@ static bool auth_check(struct session *s, struct slice arg)
 static void help_proceed(struct session *s, struct slice arg);
 
 static const struct command commands[] = {
-	{ "EHLO", 0, hello_check, ehlo_proceed, "EHLO name: begin; lists what is offered" },
-	{ "HELO", 0, hello_check, helo_proceed, "HELO name: begin" },
+	{ "EHLO", LAST, hello_check, ehlo_proceed, "EHLO name: begin; lists what is offered" },
+	{ "HELO", LAST, hello_check, helo_proceed, "HELO name: begin" },
 	{ "MAIL", NEEDS_HELO | NO_MAIL | NEEDS_LOGIN, NULL, mail_proceed, "MAIL FROM:<address>: begin a message" },
 	{ "RCPT", NEEDS_HELO | NEEDS_MAIL, NULL, rcpt_proceed, "RCPT TO:<address>: a recipient" },
-	{ "DATA", NEEDS_HELO | NEEDS_MAIL | NO_ARGUMENT, data_check, data_proceed,
+	{ "DATA", NEEDS_HELO | NEEDS_MAIL | NO_ARGUMENT | LAST, data_check, data_proceed,
 	  "DATA: the message, up to a line with a dot" },
 	{ "BDAT", 0, bdat_check, bdat_proceed, "BDAT size [LAST]: a chunk of the message" },
 	{ "STARTTLS", NO_ARGUMENT | NEEDS_HELO, starttls_check, starttls_proceed, "STARTTLS: encrypt from here on" },
@@ -415,10 +417,10 @@ static const struct command commands[] = {
 	{ "SEND", 0, NULL, refuse_proceed, NULL },
 	{ "SOML", 0, NULL, refuse_proceed, NULL },
 	{ "SAML", 0, NULL, refuse_proceed, NULL },
-	{ "GET", ABUSE, NULL, abuse_proceed, NULL },
-	{ "POST", ABUSE, NULL, abuse_proceed, NULL },
-	{ "PUT", ABUSE, NULL, abuse_proceed, NULL },
-	{ "CONNECT", ABUSE, NULL, abuse_proceed, NULL },
+	{ "GET", 0, NULL, abuse_proceed, NULL },
+	{ "POST", 0, NULL, abuse_proceed, NULL },
+	{ "PUT", 0, NULL, abuse_proceed, NULL },
+	{ "CONNECT", 0, NULL, abuse_proceed, NULL },
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -465,17 +467,22 @@ void command_dispatch(struct session *s, struct slice line)
 {
 	struct smtp_command parsed;
 	if (!smtp_command_parse(line, &parsed)) {
+		s->client.manners |= MANNER_UNKNOWN_COMMAND;
 		session_error(s, 500, "5.5.2", "Not a command");
 		return;
 	}
 	const struct command *c = find_command(parsed.verb);
 	if (c == NULL) {
+		s->client.manners |= MANNER_UNKNOWN_COMMAND;
 		if (++s->unknown > session_limits(s)->unknown_commands)
 			session_close(s, 421, "4.7.0", "Too many unknown commands, closing");
 		else
 			session_error(s, 500, "5.5.1", "Unknown command");
 		return;
 	}
+	/* PIPELINING holds from the reply to EHLO on. */
+	if (stream_input(s->stream).len > 0 && (!s->client.esmtp || (c->flags & LAST)))
+		s->client.manners |= MANNER_EARLY_PIPELINING;
 	if (may_come(s, c, parsed.arg) && (c->check == NULL || c->check(s, parsed.arg)))
 		c->proceed(s, parsed.arg);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/store.h"
 #include "policy/place.h"
 #include "proxy/auth.h"
 #include "proxy/command.h"
@@ -15,6 +16,7 @@
 static void session_run(struct session *s);
 static void say_the_end(struct session *s);
 static void greet(struct session *s);
+static void leave_tarpit(struct session *s);
 
 const struct config_limits *session_limits(const struct session *s)
 {
@@ -66,8 +68,13 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		arm_timer(s);
 	} else if (s->state == SESSION_CLOSING || s->state == SESSION_PROXY || s->handshaking) {
 		session_destroy(s);
-	} else if (s->state == SESSION_DELAY) {
-		greet(s);
+	} else if (s->state == SESSION_DELAY || s->state == SESSION_TARPIT) {
+		set_deadline(s, session_limits(s)->command_timeout);
+		arm_timer(s);
+		if (s->state == SESSION_DELAY)
+			greet(s);
+		else
+			leave_tarpit(s);
 	} else if (s->state == SESSION_BUSY) {
 		/* What it waits for has deadlines of its own, and ends sooner than lost mail would. */
 		s->deadline = worker_now_ms(s->worker) + session_limits(s)->command_timeout;
@@ -117,6 +124,7 @@ void session_error(struct session *s, unsigned code, const char *enhanced, const
 	va_start(ap, fmt);
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
+	s->slow = true;
 	if (++s->errors > session_limits(s)->errors)
 		session_close(s, 421, "4.7.0", "Too many errors, closing");
 	else
@@ -170,7 +178,8 @@ static bool session_on_line(struct session *s, struct slice in)
 	enum smtp_line_status status = smtp_line_next(in, most, &line);
 	if (status == SMTP_LINE_MORE)
 		return false;
-	s->bare_lf |= line.bare_lf && status == SMTP_LINE_OK;
+	if (line.bare_lf && status == SMTP_LINE_OK)
+		s->client.manners |= MANNER_BARE_LF;
 	if (++s->commands > session_limits(s)->commands) {
 		session_close(s, 421, "4.7.0", "Too many commands, closing");
 	} else if (status == SMTP_LINE_TOO_LONG) {
@@ -233,6 +242,30 @@ static bool session_on_proxy(struct session *s, struct slice in)
 	return true;
 }
 
+/* ---- the tarpit: whoever makes errors waits. One in ten sessions at most, so
+ * that many of them can't take the places of others. */
+
+static bool enter_tarpit(struct session *s)
+{
+	const struct config_limits *limits = session_limits(s);
+	bool wait = s->slow && limits->tarpit > 0 && s->worker->tarpit_count < limits->sessions / 10 + 1 &&
+		    !client_is_ours(&s->client);
+	s->slow = false;
+	if (!wait)
+		return false;
+	s->state = SESSION_TARPIT;
+	s->worker->tarpit_count++;
+	s->deadline = worker_now_ms(s->worker) + limits->tarpit;
+	arm_timer(s);
+	return true;
+}
+
+static void leave_tarpit(struct session *s)
+{
+	s->worker->tarpit_count--;
+	session_resume(s);
+}
+
 static void session_run(struct session *s)
 {
 	struct slice in;
@@ -243,6 +276,8 @@ static void session_run(struct session *s)
 			session_shut_down(s);
 		if (s->state == SESSION_COMMAND && s->skip > 0)
 			more = session_on_skip(s, in);
+		else if (s->state == SESSION_COMMAND && enter_tarpit(s))
+			break;
 		else if (s->state == SESSION_COMMAND || s->state == SESSION_AUTH)
 			more = session_on_line(s, in);
 		else if (s->state == SESSION_PROXY)
@@ -281,7 +316,7 @@ static void on_input(void *arg)
 	if (s->state == SESSION_CLOSING)
 		throw_away_input(s);
 	else if (s->state == SESSION_DELAY)
-		s->early_talker = true;
+		s->client.manners |= MANNER_EARLY_TALKER;
 	else if (s->state != SESSION_BUSY)
 		session_run(s);
 }
@@ -379,6 +414,8 @@ static void greet(struct session *s)
 {
 	const struct config_top *top = s->snapshot->config->top;
 	struct buf text = { 0 };
+	if (s->known != NULL)
+		store_cancel(s->worker->store, &s->known);
 	/* 220 has no enhanced code (RFC 2034 4). */
 	buf_printf(&text, "220 %.*s %.*s\r\n", SLICE_ARG(top->hostname), SLICE_ARG(top->greeting));
 	session_write(s, buf_slice(&text));
@@ -387,18 +424,71 @@ static void greet(struct session *s)
 	session_resume(s);
 }
 
-/* Who can't wait for the greeting is no mail server. */
+/* ---- holding the greeting: who can't wait for it is no mail server */
+
+#define GOOD_SECONDS (30u * 86400) /* a good client is known that long */
+
+/* False: it has no address to be known by. */
+static bool good_key(const struct session *s, char key[IP_TEXT_MAX + 8])
+{
+	char ip[IP_TEXT_MAX];
+	snprintf(key, IP_TEXT_MAX + 8, "bots:%s", ip_text(&s->client.ip, ip));
+	return s->client.ip.family != 0 && s->worker->store != NULL;
+}
+
+static void on_known(void *arg, const struct answer *answer)
+{
+	struct session *s = arg;
+	s->known = NULL;
+	if (answer->status == ANSWER_FOUND && s->state == SESSION_DELAY && !(s->client.manners & MANNER_EARLY_TALKER))
+		greet(s);
+}
+
+static void ask_known(struct session *s)
+{
+	char key[IP_TEXT_MAX + 8];
+	if (!good_key(s, key))
+		return;
+	const struct store_request get = { .op = STORE_GET, .key = slice_str(key), .touch = true, .ttl = GOOD_SECONDS };
+	s->known = store_ask(s->worker->store, &get, worker_now_unix(s->worker), on_known, s);
+}
+
+static void nothing(void *arg, const struct answer *answer)
+{
+	(void)arg, (void)answer;
+}
+
+void session_remember_good(struct session *s)
+{
+	char key[IP_TEXT_MAX + 8];
+	if (s->listen->greeting_delay == 0 || s->client.manners != 0 || client_is_ours(&s->client) || !good_key(s, key))
+		return;
+	const struct store_request put = {
+		.op = STORE_PUT, .key = slice_str(key), .value = SLICE("1"), .ttl = GOOD_SECONDS,
+	};
+	store_ask(s->worker->store, &put, worker_now_unix(s->worker), nothing, NULL);
+}
+
+/* The first line of the greeting goes out at once: who takes it for the whole
+ * speaks too early. */
 static void hold_greeting(struct session *s)
 {
+	const struct config_top *top = s->snapshot->config->top;
 	int64_t delay = s->listen->greeting_delay;
-	s->early_talker |= stream_input(s->stream).len > 0;
 	if (delay == 0 || client_is_ours(&s->client) || s->client.trusted) {
 		greet(s);
 		return;
 	}
+	if (stream_input(s->stream).len > 0)
+		s->client.manners |= MANNER_EARLY_TALKER;
+	struct buf text = { 0 };
+	buf_printf(&text, "220-%.*s %.*s\r\n", SLICE_ARG(top->hostname), SLICE_ARG(top->greeting));
 	s->state = SESSION_DELAY;
+	session_write(s, buf_slice(&text));
+	buf_free(&text);
 	s->deadline = worker_now_ms(s->worker) + delay;
 	arm_timer(s);
+	ask_known(s);
 }
 
 static void change_client(struct session *s, const struct ip *ip, uint16_t port)
@@ -499,6 +589,10 @@ void session_close(struct session *s, unsigned code, const char *enhanced, const
 void session_destroy(struct session *s)
 {
 	struct worker *w = s->worker;
+	if (s->state == SESSION_TARPIT)
+		w->tarpit_count--;
+	if (s->known != NULL)
+		store_cancel(w->store, &s->known);
 	s->state = SESSION_CLOSING;
 	transaction_abort(s, "client has gone");
 	auth_destroy(&s->auth);

@@ -27,6 +27,7 @@ enum session_state {
 	SESSION_AUTH,    /* reads a response to a challenge */
 	SESSION_BUSY,    /* waits for an answer; reads nothing on */
 	SESSION_DATA,    /* reads content up to its end */
+	SESSION_TARPIT,  /* the next command waits, for there were errors */
 	SESSION_CLOSING, /* the last reply is being written */
 };
 
@@ -41,13 +42,13 @@ struct session {
 	struct transaction *transaction; /* NULL between mails */
 	struct auth *auth;           /* while AUTH is under way */
 	struct delivery_home home;
+	struct store_query *known;   /* is it a client known as good? */
 	struct arena *arena;         /* of the client's strings; NULL until the first */
 	enum session_state state;
 	bool eof;                    /* the client sends no more */
 	bool running;                /* session_run is on the stack */
-	bool bare_lf;                /* a command line ended in LF alone */
-	bool early_talker;           /* spoke before the greeting */
 	bool greeted, handshaking;
+	bool slow;                   /* an error was answered: the next command may have to wait */
 	uint64_t skip;               /* octets of a refused chunk, to be read and thrown away */
 	uint32_t commands, errors, unknown, messages;
 	int64_t started, deadline;   /* monotonic ms */
@@ -92,6 +93,8 @@ struct slice session_keep(struct session *s, struct slice bytes);
 const struct config_limits *session_limits(const struct session *s);
 /* What the session is in every log line: id, client. Valid until the next call. */
 const struct log_context *session_log(const struct session *s);
+/* A clean mail of it was delivered: it needn't wait for the greeting next time. */
+void session_remember_good(struct session *s);
 /* The worker stops: say 421 to whoever is between two commands. */
 void session_shut_down(struct session *s);
 

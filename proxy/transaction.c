@@ -183,6 +183,7 @@ static void recipient_judged(void *arg)
 static void start_recipient(struct transaction *t)
 {
 	t->wants_recipient = false;
+	t->scan->client.manners = t->session->client.manners;
 	pipeline_enter(t->scan, PHASE_RCPT);
 	t->filters_running = true;
 	if (driver_run(t->session->worker->driver, t->scan, PHASE_RCPT, deadline(t), recipient_judged, t))
@@ -309,6 +310,8 @@ static void on_delivered(void *arg, const struct outcome *o)
 	struct worker *w = t->session->worker;
 	if (o->positive)
 		stats_add(w->stats, w->row, STAT_ACCEPTED, 1);
+	if (o->positive && t->verdict.action == ACTION_ACCEPT)
+		session_remember_good(t->session);
 	const char *how = o->positive ? action_name(t->verdict.action) : o->code >= 500 ? "backend-reject" : "backend-defer";
 	finish(t, how, o->code, o->enhanced, o->text);
 }
@@ -342,6 +345,7 @@ static void judged(void *arg)
 static void start_end(struct transaction *t)
 {
 	t->filters_running = true;
+	t->scan->client.manners = t->session->client.manners;
 	if (t->header_len == 0)
 		pipeline_enter(t->scan, PHASE_HEADERS);
 	pipeline_enter(t->scan, PHASE_END);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/store.h"
 #include "base/zone.h"
 #include "proxy/backend.h"
 #include "proxy/commands.h"
@@ -198,6 +199,21 @@ static bool make_tls(struct worker *w)
 	return w->tls != NULL;
 }
 
+/* Without a store we work on: what asks it gets a temporary error, and the
+ * filter's on-error setting decides. */
+static struct store *open_store(struct worker *w)
+{
+	const struct config_state *state = w->snapshot->config->state;
+	const struct store_config config = { .url = state->store };
+	char error[STORE_ERROR_MAX];
+	if (state->store.len == 0)
+		return NULL;
+	struct store *store = store_open(w->base, &config, error);
+	if (store == NULL)
+		log_error(&w->log, "store", "%s", error);
+	return store;
+}
+
 static bool make_parts(struct running *r)
 {
 	struct worker *w = &r->w;
@@ -214,7 +230,10 @@ static bool make_parts(struct running *r)
 	}
 	if (!make_tls(w))
 		return false;
-	const struct driver_parts parts = { .base = w->base, .resolver = w->resolver, .jobs = w->jobs };
+	w->store = open_store(w);
+	const struct driver_parts parts = {
+		.base = w->base, .resolver = w->resolver, .jobs = w->jobs, .store = w->store,
+	};
 	w->driver = driver_create(&parts);
 	struct backend **list = xcalloc(config->backend_count, sizeof(*list));
 	for (size_t i = 0; i < config->backend_count; i++)
@@ -235,6 +254,8 @@ static void tear_down(struct running *r)
 		backend_destroy((struct backend **)&w->backends[i]);
 	free((void *)w->backends);
 	driver_destroy(&w->driver);
+	if (w->store != NULL)
+		store_close(&w->store);
 	jobs_destroy(&w->jobs);
 	resolver_destroy(&w->resolver);
 	zone_destroy(&r->zone);

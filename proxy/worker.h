@@ -32,6 +32,7 @@ struct worker {
 	size_t backend_count;
 	struct session *sessions;      /* all of them, newest first */
 	int64_t session_count;
+	int64_t tarpit_count;          /* sessions that are made to wait */
 	bool draining;                 /* accepts no more; ends with its last session */
 	bool stopping;                 /* sessions get 421 between two mails */
 	struct trace_ids ids;
