@@ -7,11 +7,16 @@
 #include "filters/bots.h"
 #include "filters/dkim.h"
 #include "filters/dmarc.h"
+#include "filters/dnsbl.h"
 #include "filters/forged_from.h"
+#include "filters/greylist.h"
 #include "filters/iprev.h"
+#include "filters/rate.h"
 #include "filters/relay.h"
+#include "filters/reputation.h"
 #include "filters/sender_login.h"
 #include "filters/spf.h"
+#include "filters/state.h"
 
 const struct filter *const filter_table[] = {
 	&relay_filter,
@@ -24,5 +29,10 @@ const struct filter *const filter_table[] = {
 	&arc_filter,
 	&dmarc_filter,
 	&forged_from_filter,
+	&dnsbl_filter,
+	&rate_filter,
+	&reputation_filter,
+	&apart_filter,
+	&greylist_filter,
 	NULL,
 };

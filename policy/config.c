@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "policy/config_check.h"
 #include "policy/config_tables.h"
+#include "policy/dnslist.h"
 #include "policy/lists.h"
 #include "policy/policy.h"
 
@@ -155,6 +156,7 @@ struct config *config_read(struct arena *arena, const char *path, struct slice t
 	config_check(config, errors);
 	lists_load(config, errors);
 	policies_make(config, errors);
+	dnslists_make(config, errors);
 	return errors->total == before ? config : NULL;
 }
 

@@ -142,6 +142,15 @@ struct config_list {
 	const struct list *loaded;  /* policy/lists.h */
 };
 
+struct config_dnslist {
+	struct slice title;
+	struct slice_list zone;     /* one, or none: it is known by its title */
+	int type;                   /* enum dnslist_type, policy/dnslist.h */
+	double score;
+	struct slice_list codes;    /* "127.0.0.2=3.5" */
+	bool enabled;
+};
+
 struct config_filter {
 	struct slice name;
 	const void *values;         /* the filter's settings struct */
@@ -165,6 +174,7 @@ struct config {
 	const struct config_backend *backends; size_t backend_count;
 	const struct config_policy *policies; size_t policy_count;
 	const struct config_list *lists; size_t list_count;
+	const struct dnslist *dnslists; size_t dnslist_count; /* policy/dnslist.h: the enabled ones */
 	const struct config_filter *filters; size_t filter_count;
 };
 

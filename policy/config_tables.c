@@ -1,6 +1,7 @@
 #include "policy/config_tables.h"
 
 #include "base/log.h"
+#include "policy/dnslist.h"
 
 #define AT(part, field) offsetof(struct config_##part, field)
 
@@ -380,9 +381,31 @@ const struct section config_list_section = {
 	"list", true, sizeof(struct config_list), LIST, "Clients or senders, for allow and deny of policies",
 };
 
+static const struct setting_value DNSLIST_TYPES[] = {
+	{ "client", DNSLIST_CLIENT }, { "sender", DNSLIST_SENDER }, { NULL, 0 },
+};
+
+static const struct setting DNSLIST[] = {
+	{ "zone", SETTING_DOMAINS, AT(dnslist, zone), .fallback = "",
+	  .help = "Its domain. Not needed for spamhaus-zen, spamhaus-dbl, spamcop, barracuda, psbl, dnswl" },
+	{ "type", SETTING_ENUM, AT(dnslist, type), .fallback = "client", .values = DNSLIST_TYPES,
+	  .help = "What is looked up: the client's address, or the domain of the envelope's sender" },
+	{ "score", SETTING_FLOAT, AT(dnslist, score), .fallback = "2", .min = -1000, .max = 1000,
+	  .help = "Score of who is listed, where there are no codes; below zero for a list of good ones" },
+	{ "codes", SETTING_STRINGS, AT(dnslist, codes), .fallback = "",
+	  .help = "Scores by what the list answers: 127.0.0.2=3, 127.0.0.4/30=4, or by bits of the last "
+		  "octet: &4=1.5. Those that fit add up" },
+	{ "enabled", SETTING_BOOL, AT(dnslist, enabled), .fallback = "on", .help = "Whether it is asked" },
+	{ 0 },
+};
+const struct section config_dnslist_section = {
+	"dnslist", true, sizeof(struct config_dnslist), DNSLIST,
+	"A DNS list to ask. None is asked without a section; mind the operator's terms of use",
+};
+
 const struct section *const config_sections[] = {
 	&config_tls_section, &config_listen_section, &config_milter_section, &config_backend_section,
 	&config_relay_section, &config_dns_section, &config_rules_section, &config_networks_section,
 	&config_limits_section, &config_state_section, &config_log_section, &config_policy_section,
-	&config_list_section, NULL,
+	&config_list_section, &config_dnslist_section, NULL,
 };

@@ -12,6 +12,7 @@ static struct verdict_input input_of(const struct scan *scan, const char *id)
 	return (struct verdict_input){
 		.snapshot = scan->snapshot, .client = &scan->client, .envelope = &scan->envelope,
 		.hits = &scan->hits, .arena = scan->arena, .facts = &scan->facts, .id = id,
+		.apart = scan->apart,
 	};
 }
 

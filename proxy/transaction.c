@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "filters/pipeline.h"
+#include "filters/state.h"
 #include "proxy/judgement.h"
 #include "proxy/route.h"
 #include "proxy/trace.h"
@@ -322,12 +323,28 @@ static bool still_there(void *arg)
 	return session_still_there(t->session);
 }
 
+static void nothing_to_do(void *arg, const struct answer *answer)
+{
+	(void)arg, (void)answer;
+}
+
+/* Nobody waits for it: what is lost with the store is a hint less. */
+static void remember(struct transaction *t)
+{
+	struct store_request requests[STATE_LEARN_MAX];
+	struct worker *w = t->session->worker;
+	size_t n = w->store != NULL ? state_learn(t->scan, &t->verdict, requests) : 0;
+	for (size_t i = 0; i < n; i++)
+		store_ask(w->store, &requests[i], t->scan->now, nothing_to_do, NULL);
+}
+
 static void judged(void *arg)
 {
 	struct transaction *t = arg;
 	t->filters_running = false;
 	t->t_filtered = now_ms(t);
 	judgement_end(t->scan, t->id, &t->verdict, t->session->worker->stats, t->session->worker->row);
+	remember(t);
 	if (t->verdict.refusal.code != 0) {
 		const struct refusal *r = &t->verdict.refusal;
 		finish(t, action_name(t->verdict.action), r->code, r->enhanced, r->text);

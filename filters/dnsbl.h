@@ -1,0 +1,17 @@
+#ifndef GATEHOUSE_FILTERS_DNSBL_H
+#define GATEHOUSE_FILTERS_DNSBL_H
+/*
+ * dnsbl: DNS lists (policy/dnslist.h) of the judged client's address and of
+ * the sender's domain. Not asked for clients of ours and for private
+ * addresses.
+ *
+ * With each look-up the list's health is looked up (the resolver keeps the
+ * answers): a list that lists 127.0.0.1, or the domain "invalid", lists all
+ * the world (RFC 5782 5), and one that answers 127.255.255.x refuses us. Its
+ * answers then don't count until it is well again; both turns are logged.
+ */
+#include "filters/filter.h"
+
+extern const struct filter dnsbl_filter;
+
+#endif

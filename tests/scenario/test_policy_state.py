@@ -1,0 +1,192 @@
+"""Greylisting, rates, reputation, DNS lists and split recipients through the SMTP door."""
+import re
+import time
+
+import pytest
+from fake_backend import FakeBackend
+from gatehouse import Client, Gatehouse
+
+ZONE = """\
+example.net. 60 IN A 192.0.2.1
+example.net. 60 IN TXT "v=spf1 ip4:127.0.0.0/8 -all"
+pool.example. 60 IN TXT "v=spf1 ip4:192.0.2.0/24 ip4:198.51.100.0/24 -all"
+plain.example. 60 IN A 192.0.2.1
+forged.example. 60 IN TXT "v=spf1 -all"
+2.0.0.127.bl.example. 60 IN A 127.0.0.2
+10.2.0.192.bl.example. 60 IN A 127.0.0.4
+10.2.0.192.wild.example. 60 IN A 127.0.0.2
+*.wild.example. 60 IN A 127.0.0.2
+10.2.0.192.closed.example. 60 IN A 127.255.255.254
+10.2.0.192.odd.example. 60 IN A 203.0.113.1
+10.2.0.192.dead.example. 60 IN A 127.0.0.1
+10.2.0.192.white.example. 60 IN A 127.0.10.3
+bad.example.dom.example. 60 IN A 127.0.1.2
+;! 10.2.0.192.broken.example SERVFAIL
+"""
+BODY = b"From: ada@example.net\r\nSubject: hello\r\n\r\nhi\r\n"
+
+
+@pytest.fixture
+def gate(tmp_path):
+    started = []
+
+    def start(extra, store="memory:", **settings):
+        g = Gatehouse(tmp_path / f"gate{len(started)}", backend=start.backend.port,
+                      extra=extra + "\nnetworks { trusted = {10.0.0.1} internal = {10.0.0.1} }",
+                      dns=f'zone-file = "{tmp_path / "zone"}"',
+                      listen_settings='proxy-from = {127.0.0.1}', **settings)
+        (tmp_path / "zone").write_text(ZONE)
+        g.conf.write_text(re.sub(r'store = "[^"]*"', f'store = "{store}"', g.text))
+        g.backend = start.backend
+        g.start()
+        started.append(g)
+        return g
+
+    start.backend = FakeBackend()
+    yield start
+    for g in started:
+        g.stop()
+    start.backend.stop()
+
+
+def send(g, sender="ada@example.net", rcpt=("bob@example.org",), ip="192.0.2.10"):
+    with Client(g.port, greet=False) as c:
+        c.send(f"PROXY TCP4 {ip} 127.0.0.1 4242 25\r\n")
+        assert c.reply()[0] == 220
+        c.hello()
+        assert c.code(f"MAIL FROM:<{sender}>") == 250
+        replies = [c.cmd(f"RCPT TO:<{r}>") for r in rcpt]
+        if not any(code == 250 for code, _ in replies):
+            return replies, None
+        assert c.code("DATA") == 354
+        c.send(BODY + b".\r\n")
+        return replies, c.reply()
+
+
+GREYLIST = "filter greylist { enabled = on mode = always delay = 2s }"
+
+
+@pytest.mark.parametrize("store", ["memory:", "lmdb"])
+def test_greylist(gate, tmp_path, store):
+    g = gate(GREYLIST, store="memory:" if store == "memory:" else f"lmdb:{tmp_path}/store")
+    replies, _ = send(g, "ada@plain.example")
+    assert replies[0][0] == 451
+    left = int(re.match(r"4\.7\.1 Greylisted, please try again in (\d+) seconds \(\w{12}\)", replies[0][1])[1])
+    assert 0 < left <= 2
+    assert send(g, "ada@plain.example", ip="192.0.2.99")[0][0][0] == 451
+    assert send(g, "ada@plain.example", rcpt=("postmaster@example.org",))[1][0] == 250
+    time.sleep(2.2)
+    assert send(g, "eve@plain.example", ip="192.0.2.77")[1][0] == 250  # its network waits together
+    assert send(g, "ada@plain.example")[1][0] == 250
+    assert send(g, "ada@plain.example", ip="198.51.100.1")[0][0][0] == 451
+
+
+def test_greylist_knows_pools(gate):
+    g = gate(GREYLIST)
+    assert send(g, "a@pool.example", ip="192.0.2.1")[0][0][0] == 451
+    time.sleep(2.2)
+    assert send(g, "a@pool.example", ip="198.51.100.9")[1][0] == 250
+
+
+def test_greylist_survives_kill(gate, tmp_path):
+    g = gate(GREYLIST, store=f"lmdb:{tmp_path}/store")
+    assert send(g, "ada@plain.example")[0][0][0] == 451
+    for pid in g.worker_pids():
+        import os
+        import signal
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(2.5)
+    end = time.time() + 10
+    while time.time() < end:
+        try:
+            assert send(g, "ada@plain.example")[1][0] == 250
+            return
+        except (ConnectionError, AssertionError):
+            time.sleep(0.3)
+    pytest.fail("the sender had waited, and is not known")
+
+
+def test_greylist_by_score(gate):
+    g = gate('filter greylist { enabled = on delay = 2s }\npolicy default { greylist = 3 scores = {"SPF_FAIL=4"} }')
+    assert send(g, "ada@plain.example")[1][0] == 250
+    replies, last = send(g, "eve@forged.example")
+    assert replies[0][0] == 250 and last[0] == 451 and last[1].startswith("4.7.1 Greylisted, please try again in ")
+    time.sleep(2.2)
+    assert send(g, "eve@forged.example")[1][0] == 250
+
+
+def test_store_that_is_lost(gate, tmp_path):
+    g = gate(GREYLIST, store="lmdb:/proc/nowhere")
+    assert send(g, "ada@plain.example")[1][0] == 250
+    g2 = gate("filter greylist { enabled = on mode = always on-error = defer }", store="lmdb:/proc/nowhere")
+    code, text = send(g2, "ada@plain.example")[0][0]
+    assert code == 451 and text.startswith("4.3.0 ")
+
+
+@pytest.mark.parametrize("kind,other", [
+    ("client", {"ip": "192.0.2.11"}), ("network", {"ip": "192.0.3.10"}), ("sender", {"sender": "eve@example.net"}),
+    ("recipient", {"rcpt": ("eve@example.org",)}),
+])
+def test_rate(gate, kind, other):
+    g = gate(f"filter rate {{ enabled = on {kind} = 2 window = 1h }}")
+    for _ in range(2):
+        assert send(g)[1][0] == 250
+    code, text = send(g)[0][0]
+    assert code == 450 and re.match(rf"4\.7\.1 Too many messages \({kind} .*\), please try again in 3\d\d\d seconds", text)
+    assert send(g, **other)[1][0] == 250
+    assert send(g, rcpt=("abuse@example.org",))[1][0] == 250
+
+
+def test_reputation(gate):
+    g = gate('filter reputation { enabled = on messages = 3 }\nfilter iprev { enabled = off }\npolicy default { scores = {"SPF_FAIL=13"} }\n')
+    for _ in range(3):
+        assert send(g, "eve@forged.example", ip="192.0.2.50")[1][0] == 554
+        assert send(g, ip="192.0.2.10", sender="a@pool.example")[1][0] == 250
+    assert send(g, "x@plain.example", ip="192.0.2.51")[1][0] == 250
+    assert g.wait_log(r"x@plain\.example.*REPUTATION_BAD\(2\.00\)")
+    send(g, ip="192.0.2.10", sender="a@pool.example")
+    assert g.wait_log(r"a@pool\.example.*REPUTATION_GOOD\(-1\.00\)")
+
+
+LISTS = """
+dnslist bl { zone = bl.example codes = {"127.0.0.4/30=6.5"} }
+dnslist white { zone = white.example codes = {"&1=-1", "&2=-2"} }
+dnslist wild { zone = wild.example score = 5 }
+dnslist closed { zone = closed.example score = 5 }
+dnslist odd { zone = odd.example score = 5 }
+dnslist dead { zone = dead.example score = 5 }
+dnslist broken { zone = broken.example score = 5 }
+dnslist off { zone = bl.example score = 5 enabled = off }
+dnslist dom { zone = dom.example type = sender score = 4 }
+"""
+
+
+def test_dns_lists(gate):
+    g = gate(LISTS)
+    assert send(g)[1][0] == 250
+    line = g.wait_log("transaction .*from=ada")
+    assert "DNSBL_BL(6.50)" in line and "DNSBL_WHITE(-3.00)" in line and "DNSBL_TEMPERROR(0.00)" in line
+    for name in ("WILD", "CLOSED", "ODD", "DEAD", "BROKEN", "OFF", "DOM"):
+        assert f"DNSBL_{name}(" not in line
+    assert line.count("DNSBL_SUSPENDED") == 4
+    assert g.wait_log("dnsbl suspended.*wild.example: it lists what no list may list")
+    assert g.wait_log("dnsbl suspended.*closed.example: it refuses our questions")
+    assert len([x for x in g.lines if "dnsbl suspended" in x]) == 4
+    send(g, "x@bad.example")
+    line = g.wait_log("transaction .*from=x@bad.example")
+    assert "DNSBL_DOM(4.00)" in line
+    assert len([x for x in g.lines if "dnsbl suspended" in x]) == 4
+    send(g, ip="192.0.2.99", sender="y@example.net")
+    assert "DNSBL" not in g.wait_log("transaction .*from=y@").replace("DNSBL_SUSPENDED", "")
+
+
+def test_disagreement_is_remembered(gate):
+    g = gate('policy strict { recipients = {"strict@example.org"} reject = 6 scores = {"SPF_FAIL=8"} }\n'
+             'policy default { scores = {"SPF_FAIL=8"} }')
+    both = ("bob@example.org", "strict@example.org")
+    replies, last = send(g, "eve@forged.example", rcpt=both)
+    assert [r[0] for r in replies] == [250, 250] and last[0] == 451
+    replies, last = send(g, "eve@forged.example", rcpt=both)
+    assert [r[0] for r in replies] == [250, 452] and last[0] == 250
+    replies, last = send(g, "eve@forged.example", rcpt=both[1:])
+    assert replies[0][0] == 250 and last[0] == 554
