@@ -12,7 +12,8 @@
 
 void worker_ignore_signals(void)
 {
-	static const int numbers[] = { SIGPIPE, SIGHUP, SIGINT, SIGTERM };
+	static const int numbers[] = { SIGPIPE, SIGHUP, SIGINT, SIGTERM,
+		SIGXFSZ /* a full limit is an error of write(2), and a 452 */ };
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		signal(numbers[i], SIG_IGN);
 }

@@ -100,15 +100,16 @@ class FakeBackend:
             elif verb == "DATA":
                 if not self._say(c, "DATA"):
                     return
-                data = b""
-                while not (data.endswith(b"\r\n.\r\n") or data == b".\r\n"):
+                lines, before = [], b"\r\n"
+                while True:
                     more = f.readline()
                     if not more:
                         return
-                    data += more
-                    if self.script.get("in content") == "close" and len(data) > 100:
-                        return
-                data = re.sub(rb"(?m)^\.", b"", data[:-3])
+                    if more == b".\r\n" and before.endswith(b"\r\n"):
+                        break
+                    lines.append(more)
+                    before = more
+                data = re.sub(rb"(?m)^\.", b"", b"".join(lines))
                 act = self.script.get("content")
                 if act is None or (isinstance(act, bytes) and act.startswith(b"2")):
                     self.messages.append({"mail": mail, "rcpt": rcpt, "data": data})
