@@ -263,7 +263,9 @@ static enum step at_end(struct scan *scan, struct state *state)
 {
 	const struct dmarc_settings *s = scan_settings(scan);
 	struct dmarc_identifier list[IDENTIFIERS_MAX];
-	struct dmarc_fact fact = { .result = AUTH_NONE, .reason = scan->facts.author.reason };
+	struct dmarc_fact fact = {
+		.result = AUTH_NONE, .disposition = DMARC_POLICY_NONE, .reason = scan->facts.author.reason,
+	};
 	size_t count = collect_identifiers(&scan->facts, list);
 	if (state->check != NULL && dmarc_check_step(state->check, list, count, &fact) == STEP_NEED)
 		return STEP_NEED;

@@ -34,6 +34,7 @@ static void fill(struct scan *scan, const struct scan_mail_input *in)
 		c->helo = in->helo;
 	c->esmtp = true;
 	c->login = in->login;
+	c->submission = in->login.len > 0; /* who logs in hands mail in */
 	place_client(scan);
 	if (in->sender != NULL)
 		scan->envelope.sender = *in->sender;
