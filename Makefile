@@ -85,7 +85,7 @@ bench: test-deps
 	@$(MAKE) --no-print-directory -j2 all
 	@$(PYTHON) tests/bench/run.py
 lint: test-deps
-	@$(PYTHON) tests/lint/lint.py
+	@$(PYTHON) tests/lint/lint.py --deep
 fuzz: test-deps
 	@$(PYTHON) tests/run.py fuzz --seconds 600
 

@@ -128,7 +128,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct store_query *q;
 	int64_t now = now_ms();
 	(void)fd, (void)what;
-	while ((q = TAILQ_FIRST(&b->waiting)) != NULL && q->deadline <= now) { /* NOLINT: clang doesn't follow the queue's back pointers */
+	while ((q = TAILQ_FIRST(&b->waiting)) != NULL && q->deadline <= now) {
+		/* NOLINTNEXTLINE: clang doesn't follow the queue's back pointers */
 		const struct answer late = { .status = ANSWER_TEMPERROR,
 					     .why = q->refused ? q->refused : "store: timeout" };
 		if (q->queued) {

@@ -2,7 +2,7 @@
 """Runs the tests and counts them.
 
 run.py quick   unit tests under ASan and UBSan, lint of the floors, scenarios
-run.py all     quick, and integration with real servers, fuzz targets, clang-tidy
+run.py all     quick, and integration with real servers, fuzz targets, cppcheck
 run.py fuzz --seconds N
 
 The last line is "N passed, N failed" (", N skipped" where any were), and
@@ -121,7 +121,7 @@ def fuzz(seconds):
 
 
 def lint(deep):
-    code, out = run([PY, "tests/lint/lint.py", *(["--deep"] if deep else [])], 1200)
+    code, out = run([PY, "tests/lint/lint.py", *(["--cppcheck"] if deep else [])], 1200)
     if code:
         fail("lint", out[-4000:])
     else:

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """The house rules that a machine can check.
 
-lint.py         floors, one library one module, sizes, words: seconds
-lint.py --deep  clang-tidy and cppcheck too
+lint.py             floors, one library one module, sizes, words: seconds
+lint.py --cppcheck  and cppcheck: a minute
+lint.py --deep      and clang-tidy: many minutes
 """
 import re
 import shutil
@@ -88,28 +89,32 @@ def check_words(path, text):
         say(path, text.count("\n", 0, m.start()) + 1, "path of one machine")
 
 
-def deep():
-    flags = subprocess.run(["make", "-s", "print-flags"], cwd=TOP, capture_output=True, text=True).stdout.split()
-    sources = [str(p.relative_to(TOP)) for f in FLOORS for p in sorted((TOP / f).glob("*.c"))]
-    if shutil.which("cppcheck"):
-        p = subprocess.run(["cppcheck", "-q", "-j2", "--enable=warning,portability", "--inline-suppr", "--std=c11",
-                            "--error-exitcode=1", "--suppress=missingIncludeSystem", "-I.", "-D_GNU_SOURCE",
-                            f"--suppressions-list={TOP}/tests/lint/cppcheck.supp", *sources],
-                           cwd=TOP, capture_output=True, text=True)
-        if p.returncode:
-            problems.extend(p.stderr.splitlines())
-    else:
+def sources():
+    return [str(p.relative_to(TOP)) for f in FLOORS for p in sorted((TOP / f).glob("*.c"))]
+
+
+def cppcheck():
+    if not shutil.which("cppcheck"):
         print("skipped: cppcheck is not installed")
-    if shutil.which("clang-tidy"):
-        p = subprocess.run(["xargs", "-P2", "-n8", "clang-tidy", "--quiet", "--warnings-as-errors=*"],
-                           input="\n".join(sources), cwd=TOP, capture_output=True, text=True) if not flags else \
-            subprocess.run(["sh", "-c", 'printf "%s\\n" "$@" | xargs -P2 -n8 sh -c \'clang-tidy --quiet '
-                            '--warnings-as-errors="*" "$@" -- ' + " ".join(flags) + "' sh", "sh", *sources],
-                           cwd=TOP, capture_output=True, text=True)
-        if p.returncode:
-            problems.extend(line for line in p.stdout.splitlines() if "error:" in line)
-    else:
+        return
+    p = subprocess.run(["cppcheck", "-q", "-j2", "--enable=warning,portability", "--inline-suppr", "--std=c11",
+                        "--error-exitcode=1", "--suppress=missingIncludeSystem", "-I.", "-D_GNU_SOURCE",
+                        f"--suppressions-list={TOP}/tests/lint/cppcheck.supp", *sources()],
+                       cwd=TOP, capture_output=True, text=True)
+    if p.returncode:
+        problems.extend(p.stderr.splitlines())
+
+
+def clang_tidy():
+    flags = subprocess.run(["make", "-s", "print-flags"], cwd=TOP, capture_output=True, text=True).stdout.split()
+    if not shutil.which("clang-tidy"):
         print("skipped: clang-tidy is not installed")
+        return
+    command = 'printf "%s\\n" "$@" | xargs -P2 -n8 sh -c \'clang-tidy --quiet --warnings-as-errors="*" "$@" -- ' + \
+        " ".join(flags) + "' sh"
+    p = subprocess.run(["sh", "-c", command, "sh", *sources()], cwd=TOP, capture_output=True, text=True)
+    if p.returncode:
+        problems.extend(line for line in p.stdout.splitlines() if "error:" in line)
 
 
 def main():
@@ -120,8 +125,10 @@ def main():
             check_floors(rel, text)
             check_sizes(rel, text)
             check_words(rel, text)
+    if "--deep" in sys.argv or "--cppcheck" in sys.argv:
+        cppcheck()
     if "--deep" in sys.argv:
-        deep()
+        clang_tidy()
     for p in problems:
         print(p)
     print(f"lint: {len(problems)} problems")
