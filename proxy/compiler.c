@@ -10,6 +10,7 @@
 
 #include "filters/registry.h"
 #include "policy/config.h"
+#include "proxy/rules_setup.h"
 #include "proxy/tls.h"
 
 static void report(const struct config_errors *errors)
@@ -53,6 +54,12 @@ static int compile(const char *path, int out)
 		return EX_CONFIG;
 	}
 	identity_assume(&identity);
+	struct ruleset *rules = rules_setup(config, &errors);
+	ruleset_release(&rules);
+	if (errors.count > 0) {
+		report(&errors);
+		return EX_CONFIG;
+	}
 	struct slice text = settings_text(config->file);
 	return write(out, text.data, text.len) == (ssize_t)text.len ? 0 : EX_OSERR;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "filters/registry.h"
+#include "proxy/rules_setup.h"
 #include "proxy/spawn.h"
 #include "proxy/worker_fds.h"
 
@@ -31,7 +32,14 @@ struct snapshot *worker_snapshot(uint64_t generation)
 	for (size_t i = 0; config == NULL && i < errors.count; i++)
 		fprintf(stderr, "worker: %.*s:%u: %.*s\n", SLICE_ARG(errors.list[i].file), errors.list[i].line,
 			SLICE_ARG(errors.list[i].message));
-	return config ? snapshot_create(config, NULL, generation) : NULL;
+	if (config == NULL)
+		return NULL;
+	/* Checked by the compiler: what is wrong with a rule now is a file that changed since. */
+	struct ruleset *rules = rules_setup(config, &errors);
+	for (size_t i = 0; i < errors.count; i++)
+		fprintf(stderr, "worker: %.*s:%u: %.*s\n", SLICE_ARG(errors.list[i].file), errors.list[i].line,
+			SLICE_ARG(errors.list[i].message));
+	return snapshot_create(config, rules, generation);
 }
 
 struct slice worker_spool(const struct config *config)
