@@ -145,9 +145,10 @@ static const char *const refusal_symbols[] = {
 	[RELAY_REFUSED_TRICK] = "RELAY_DENIED_TRICK",
 };
 
-static bool guards(const struct config *config)
+static bool guards(const struct scan *scan)
 {
-	return config->listen_count > 0 || config->relay->domains.count > 0;
+	const struct config *config = scan->snapshot->config;
+	return !scan->client.relay_decided && (config->listen_count > 0 || config->relay->domains.count > 0);
 }
 
 /* Shadowing would make an open relay of us: this filter is always enforced. */
@@ -169,7 +170,7 @@ static enum step relay_step(struct scan *scan, void *state, enum phase phase)
 	const struct config *config = scan->snapshot->config;
 	const struct relay_settings *own = scan_settings(scan);
 	const struct mailbox *m = &scan->envelope.recipients[scan->recipient].mailbox;
-	if (!guards(config))
+	if (!guards(scan))
 		return STEP_DONE;
 	enum relay_decision decision =
 		relay_decide(config->relay, own ? own->local_tricks : RELAY_TRICKS_REFUSE, &scan->client, m);

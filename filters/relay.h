@@ -55,7 +55,7 @@ bool relay_is_trick(struct slice path);
 /*
  * Runs at RCPT. Where there is no listener and relay.domains is empty (a
  * milter alone, the command line without a configuration) it has nothing to
- * guard and is silent.
+ * guard and is silent; so it is where a mail server has decided already.
  */
 extern const struct filter relay_filter;
 

@@ -44,6 +44,7 @@ struct client {
 	bool submission;             /* the listener's role */
 	unsigned manners;            /* of enum client_manner, as far as is known */
 	bool relay_network;          /* address in relay.networks */
+	bool relay_decided;          /* by the mail server whose milter we are: not ours to judge */
 	bool trusted;                /* in networks.trusted */
 	bool internal;               /* in networks.internal */
 };

@@ -51,6 +51,9 @@ struct config_milter {
 	struct slice address;       /* libmilter's: inet:port@host, inet:host:port, unix:/path */
 	struct slice socket_group;
 	int64_t socket_mode;        /* as chmod(2) */
+	int64_t processes;
+	bool relay;                 /* the filter relay judges here too */
+	struct slice_list submission_daemons; /* names of {daemon_name} that are for own users */
 };
 
 struct config_backend {

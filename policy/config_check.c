@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/idn.h"
 #include "policy/config_tables.h"
+#include "policy/milter_address.h"
 
 struct check {
 	struct config *config;
@@ -220,34 +221,12 @@ static void check_loops(struct check *c)
 				     SLICE_ARG(config->listens[k].title));
 }
 
-static bool good_inet(struct slice rest)
-{
-	uint64_t port;
-	size_t at = slice_chr(rest, '@'), colon = slice_rchr(rest, ':');
-	struct slice number = rest;
-	if (at != SLICE_NPOS)
-		number = slice_head(rest, at);
-	else if (colon != SLICE_NPOS)
-		number = slice_from(rest, colon + 1);
-	return slice_u64(number, UINT16_MAX, &port) && port > 0;
-}
-
-static bool good_milter_address(struct slice s)
-{
-	size_t colon = slice_chr(s, ':');
-	if (colon == SLICE_NPOS)
-		return false;
-	struct slice kind = slice_head(s, colon), rest = slice_from(s, colon + 1);
-	if (slice_eq(kind, SLICE("unix")) || slice_eq(kind, SLICE("local")))
-		return rest.len > 1 && rest.data[0] == '/';
-	return (slice_eq(kind, SLICE("inet")) || slice_eq(kind, SLICE("inet6"))) && good_inet(rest);
-}
-
 static void check_milters(struct check *c)
 {
 	for (size_t i = 0; i < c->config->milter_count; i++) {
 		const struct config_milter *m = &c->config->milters[i];
-		if (!good_milter_address(m->address))
+		struct endpoint ignored;
+		if (!milter_address_parse(c->config->arena, m->address, &ignored))
 			fail_nth(c, &config_milter_section, i, "address",
 				 "expected inet:127.0.0.1:8891, inet:8891@127.0.0.1 or unix:/path");
 		for (size_t k = 0; k < i; k++)

@@ -94,6 +94,12 @@ static const struct setting MILTER[] = {
 	  .help = "Group of the unix socket" },
 	{ "socket-mode", SETTING_MODE, AT(milter, socket_mode), .fallback = "0660",
 	  .help = "Permissions of the unix socket" },
+	{ "processes", SETTING_INT, AT(milter, processes), .fallback = "1", .min = 1, .max = 16,
+	  .help = "Processes that serve it; each has as many threads as there are sessions at work" },
+	{ "relay", SETTING_BOOL, AT(milter, relay), .fallback = "off",
+	  .help = "Refuse recipients by relay.domains here too, behind what the mail server decides" },
+	{ "submission-daemons", SETTING_STRINGS, AT(milter, submission_daemons), .fallback = "ORIGINATING,MSA",
+	  .help = "What {daemon_name} is where own users submit their mail" },
 	{ 0 },
 };
 const struct section config_milter_section = {

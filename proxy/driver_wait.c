@@ -285,16 +285,47 @@ bool wait_answers(struct wait *w, int64_t deadline_ms)
 	return answered;
 }
 
-void wait_run(struct wait *w, struct scan *scan, enum phase upto, int64_t deadline_ms)
+/* Waits in pieces. False: as wait_answers. */
+static bool wait_telling(struct wait *w, int64_t deadline, void (*tell)(void *arg), void *arg)
+{
+	for (;;) {
+		int64_t before = now_ms(), left = deadline - before;
+		if (wait_answers(w, left < WAIT_TELL_MS ? left : WAIT_TELL_MS))
+			return true;
+		if (left <= WAIT_TELL_MS || now_ms() - before < WAIT_TELL_MS)
+			return false; /* the deadline, or nothing is under way */
+		tell(arg);
+	}
+}
+
+static void tell_nobody(void *arg)
+{
+	(void)arg;
+}
+
+void wait_run_telling(struct wait *w, struct scan *scan, enum phase upto, int64_t deadline_ms,
+		      void (*tell)(void *arg), void *arg)
 {
 	int64_t deadline = now_ms() + deadline_ms;
 	while (pipeline_advance(scan, upto) == PIPELINE_NEED)
-		if (!wait_answers(w, deadline - now_ms())) {
+		if (!wait_telling(w, deadline, tell, arg)) {
 			pipeline_give_up(scan, upto, "deadline");
 			break;
 		}
 	/* What was asked for later phases. */
 	send_questions(w);
+}
+
+void wait_run(struct wait *w, struct scan *scan, enum phase upto, int64_t deadline_ms)
+{
+	wait_run_telling(w, scan, upto, deadline_ms, tell_nobody, NULL);
+}
+
+void wait_start(struct wait *w, struct scan *scan, enum phase upto)
+{
+	do
+		pipeline_advance(scan, upto);
+	while (send_questions(w));
 }
 
 struct wait *wait_begin(struct wait_driver *driver, struct questions *questions, int64_t now)

@@ -46,5 +46,12 @@ bool wait_answers(struct wait *wait, int64_t deadline_ms);
  * DONE with `upto`; after deadline_ms by pipeline_give_up. What is under way
  * for later phases stays so. */
 void wait_run(struct wait *wait, struct scan *scan, enum phase upto, int64_t deadline_ms);
+/* As wait_run; while it takes long, tell(arg) is called every WAIT_TELL_MS. */
+#define WAIT_TELL_MS 10000
+void wait_run_telling(struct wait *wait, struct scan *scan, enum phase upto, int64_t deadline_ms,
+		      void (*tell)(void *arg), void *arg);
+/* Advances the scan as far as it goes without waiting; what it asks is under
+ * way then. */
+void wait_start(struct wait *wait, struct scan *scan, enum phase upto);
 
 #endif

@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -102,6 +105,8 @@ static int bind_new(const struct sockaddr_storage *sa, socklen_t len)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (sa->ss_family == AF_UNIX)
 		unlink(((const struct sockaddr_un *)sa)->sun_path);
+	else
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* connections inherit it */
 	if (bind(fd, (const struct sockaddr *)sa, len) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	int error = errno;
@@ -130,6 +135,37 @@ int listen_sockets_get(struct listen_sockets *set, const struct endpoint *addres
 	}
 	add(set, fd, &sa, len, true);
 	return fd;
+}
+
+static bool give_to_group(const char *path, struct slice name, char error[200])
+{
+	const struct group *group = name.len > 0 ? getgrnam(name.data) : NULL;
+	if (name.len == 0)
+		return true;
+	if (group == NULL)
+		snprintf(error, 200, "there is no group %s", name.data);
+	else if (chown(path, (uid_t)-1, group->gr_gid) != 0)
+		snprintf(error, 200, "%s: group %s: %s", path, name.data, strerror(errno));
+	else
+		return true;
+	return false;
+}
+
+int listen_sockets_get_for(struct listen_sockets *set, const struct endpoint *address, struct slice group,
+			   mode_t mode, char error[200])
+{
+	if (address->path.len == 0)
+		return listen_sockets_get(set, address, error);
+	mode_t before = umask(0777 & ~mode);
+	int fd = listen_sockets_get(set, address, error);
+	umask(before);
+	if (fd < 0 || !give_to_group(address->path.data, group, error))
+		return -1;
+	/* One that was open already: the mode may be another now. */
+	if (chmod(address->path.data, mode) == 0)
+		return fd;
+	snprintf(error, 200, "%s: %s", address->path.data, strerror(errno));
+	return -1;
 }
 
 void listen_sockets_sweep(struct listen_sockets *set)

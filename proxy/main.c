@@ -21,6 +21,7 @@ static const struct command COMMANDS[] = {
 	{ "status", cli_status, "counters of a running gateway" },
 	{ "reload", cli_reload, "have a running gateway read its configuration again" },
 	{ "worker", worker_main, NULL }, /* executed by the master only */
+	{ "milter-worker", milter_worker_main, NULL },
 };
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(*COMMANDS))
 

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "filters/registry.h"
+#include "policy/milter_address.h"
 #include "proxy/compiler.h"
 #include "proxy/control.h"
 #include "proxy/listen_sockets.h"
@@ -28,8 +29,12 @@
 #define STEADY_MS 60000     /* a worker that lived that long is forgiven its death */
 #define KILL_GRACE_MS 2000  /* behind the drain time */
 
+struct worker_kind;
+
 struct worker_process {
 	struct worker_process *next;
+	const struct worker_kind *kind;
+	size_t index;            /* of its milter section */
 	struct master *master;
 	pid_t pid;               /* 0: to be started again */
 	unsigned row;
@@ -49,6 +54,7 @@ struct master {
 	struct config *config;
 	int config_fd;
 	int *listen_fds;         /* as config->listens; the set's */
+	int *milter_fds;         /* as config->milters; the set's */
 	int *tls_fds;            /* certificate and key of each of config->tls */
 	struct identity identity;
 	struct listen_sockets *sockets;
@@ -77,12 +83,57 @@ static struct timeval ms_to_tv(int64_t ms)
 
 /* ---- workers */
 
-static unsigned wanted_workers(const struct master *m)
+/* What the master keeps running. Each kind is a command of ours. */
+struct worker_kind {
+	const char *command;
+	unsigned (*wanted)(const struct master *m, size_t index);
+	/* Descriptors beyond the ones all have (worker_fds.h); out may be NULL to count them. */
+	size_t (*fds)(const struct master *m, size_t index, int *out);
+};
+
+static unsigned wanted_smtp(const struct master *m, size_t index)
 {
+	(void)index;
 	long n = (long)m->config->top->workers;
+	if (m->config->listen_count == 0)
+		return 0;
 	if (n == 0)
 		n = sysconf(_SC_NPROCESSORS_ONLN);
 	return n < 1 ? 1 : n > (long)ROWS / 2 ? ROWS / 2 : (unsigned)n;
+}
+
+static size_t smtp_fds(const struct master *m, size_t index, int *out)
+{
+	(void)index;
+	size_t listens = m->config->listen_count, tls = 2 * m->config->tls_count;
+	for (size_t i = 0; out != NULL && i < listens; i++)
+		out[i] = m->listen_fds[i];
+	for (size_t i = 0; out != NULL && i < tls; i++)
+		out[listens + i] = m->tls_fds[i];
+	return listens + tls;
+}
+
+static unsigned wanted_milter(const struct master *m, size_t index)
+{
+	return (unsigned)m->config->milters[index].processes;
+}
+
+static size_t milter_fds(const struct master *m, size_t index, int *out)
+{
+	if (out != NULL)
+		out[0] = m->milter_fds[index];
+	return 1;
+}
+
+static const struct worker_kind smtp_kind = { "worker", wanted_smtp, smtp_fds };
+static const struct worker_kind milter_kind = { "milter-worker", wanted_milter, milter_fds };
+
+static unsigned wanted_workers(const struct master *m)
+{
+	unsigned n = smtp_kind.wanted(m, 0);
+	for (size_t i = 0; i < m->config->milter_count; i++)
+		n += milter_kind.wanted(m, i);
+	return n;
 }
 
 static unsigned count_workers(const struct master *m, bool of_this_generation, bool ready)
@@ -136,27 +187,32 @@ static void on_worker_says(evutil_socket_t fd, short what, void *arg)
 		all_ready(w->master);
 }
 
+static pid_t spawn_worker(const struct worker_process *w, int control)
+{
+	const struct master *m = w->master;
+	char row[16], generation[24], index[24];
+	size_t count = WORKER_FD_FIRST - WORKER_FD_CONTROL, more = w->kind->fds(m, w->index, NULL);
+	int *fds = xcalloc(count + more, sizeof(*fds));
+	fds[0] = control;
+	fds[1] = m->stats_fd;
+	fds[2] = m->config_fd;
+	w->kind->fds(m, w->index, fds + count);
+	snprintf(row, sizeof(row), "%u", w->row);
+	snprintf(generation, sizeof(generation), "%llu", (unsigned long long)w->generation);
+	snprintf(index, sizeof(index), "%zu", w->index);
+	char *argv[] = { (char *)"gatehouse", (char *)(uintptr_t)w->kind->command, row, generation, index, NULL };
+	pid_t pid = spawn_self(&m->identity, argv, fds, count + more);
+	free(fds);
+	return pid;
+}
+
 static bool start_worker(struct worker_process *w)
 {
 	struct master *m = w->master;
 	int pair[2];
-	char row[16], generation[24];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
 		return false;
-	size_t listens = m->config->listen_count, tls = 2 * m->config->tls_count, count = 3 + listens + tls;
-	int *fds = xcalloc(count, sizeof(*fds));
-	fds[0] = pair[1];
-	fds[1] = m->stats_fd;
-	fds[2] = m->config_fd;
-	for (size_t i = 0; i < listens; i++)
-		fds[3 + i] = m->listen_fds[i];
-	for (size_t i = 0; i < tls; i++)
-		fds[3 + listens + i] = m->tls_fds[i];
-	snprintf(row, sizeof(row), "%u", w->row);
-	snprintf(generation, sizeof(generation), "%llu", (unsigned long long)w->generation);
-	char *argv[] = { (char *)"gatehouse", (char *)"worker", row, generation, NULL };
-	w->pid = spawn_self(&m->identity, argv, fds, count);
-	free(fds);
+	w->pid = spawn_worker(w, pair[1]);
 	close(pair[1]);
 	if (w->pid < 0) {
 		w->pid = 0;
@@ -182,10 +238,12 @@ static void start_again(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void add_worker(struct master *m)
+static void add_worker(struct master *m, const struct worker_kind *kind, size_t index)
 {
 	struct worker_process *w = xcalloc(1, sizeof(*w));
 	w->master = m;
+	w->kind = kind;
+	w->index = index;
 	w->generation = m->generation;
 	w->control = -1;
 	while (w->row < ROWS && !row_free(m, w->row))
@@ -266,18 +324,47 @@ static void close_all(int *fds, size_t count)
 	free(fds);
 }
 
-/* Sockets and certificates of a configuration. False: said why. */
-static bool open_files(struct master *m, const struct config *config, int *listens, int *tls)
+struct files { /* sockets and certificates of a configuration */
+	int *listens, *milters, *tls;
+};
+
+static bool open_milters(struct master *m, struct config *config, int *fds)
+{
+	char error[200] = "not an address to listen on"; /* config_check has refused that */
+	for (size_t i = 0; i < config->milter_count; i++) {
+		const struct config_milter *milter = &config->milters[i];
+		struct endpoint e;
+		fds[i] = -1;
+		if (milter_address_parse(config->arena, milter->address, &e))
+			fds[i] = listen_sockets_get_for(m->sockets, &e, milter->socket_group,
+							(mode_t)milter->socket_mode, error);
+		if (fds[i] < 0) {
+			log_error(NULL, "milter", "%.*s: %s", SLICE_ARG(milter->title), error);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* False: said why. */
+static bool open_files(struct master *m, struct config *config, struct files *f)
 {
 	char error[256];
+	*f = (struct files){
+		.listens = xcalloc(config->listen_count, sizeof(int)),
+		.milters = xcalloc(config->milter_count, sizeof(int)),
+		.tls = xcalloc(2 * config->tls_count, sizeof(int)),
+	};
 	for (size_t i = 0; i < config->listen_count; i++) {
-		listens[i] = listen_sockets_get(m->sockets, &config->listens[i].address, error);
-		if (listens[i] < 0) {
+		f->listens[i] = listen_sockets_get(m->sockets, &config->listens[i].address, error);
+		if (f->listens[i] < 0) {
 			log_error(NULL, "listen", "%s", error);
 			return false;
 		}
 	}
-	if (tls_files_open(config, tls, error))
+	if (!open_milters(m, config, f->milters))
+		return false;
+	if (tls_files_open(config, f->tls, error))
 		return true;
 	log_error(NULL, "tls", "%s", error);
 	return false;
@@ -298,6 +385,7 @@ static struct config *read_text(struct arena *arena, int out)
 static void forget_config(struct master *m)
 {
 	free(m->listen_fds);
+	free(m->milter_fds);
 	close_all(m->tls_fds, m->config ? 2 * m->config->tls_count : 0);
 	arena_destroy(&m->arena);
 	if (m->config_fd >= 0)
@@ -310,16 +398,12 @@ static bool adopt(struct master *m, int out)
 	struct arena *arena = arena_create();
 	struct config *config = read_text(arena, out);
 	struct identity identity;
-	int *listens = NULL, *tls = NULL;
-	bool ok = config != NULL && identity_find(config->top->user, &identity);
-	if (ok) {
-		listens = xcalloc(config->listen_count, sizeof(*listens));
-		tls = xcalloc(2 * config->tls_count, sizeof(*tls));
-		ok = open_files(m, config, listens, tls);
-	}
+	struct files files = { 0 };
+	bool ok = config != NULL && identity_find(config->top->user, &identity) && open_files(m, config, &files);
 	if (!ok) {
-		free(listens);
-		free(tls);
+		free(files.listens);
+		free(files.milters);
+		free(files.tls);
 		arena_destroy(&arena);
 		return false;
 	}
@@ -327,12 +411,19 @@ static bool adopt(struct master *m, int out)
 	m->arena = arena;
 	m->config = config;
 	m->config_fd = out;
-	m->listen_fds = listens;
-	m->tls_fds = tls;
+	m->listen_fds = files.listens;
+	m->milter_fds = files.milters;
+	m->tls_fds = files.tls;
 	m->identity = identity;
 	m->generation++;
 	listen_sockets_sweep(m->sockets);
 	return true;
+}
+
+static void add_workers(struct master *m, const struct worker_kind *kind, size_t index)
+{
+	for (unsigned i = 0, n = kind->wanted(m, index); i < n; i++)
+		add_worker(m, kind, index);
 }
 
 static void start_generation(struct master *m)
@@ -343,8 +434,9 @@ static void start_generation(struct master *m)
 		if (w->pid == 0)
 			forget_worker(w);
 	}
-	for (unsigned i = 0, n = wanted_workers(m); i < n; i++)
-		add_worker(m);
+	add_workers(m, &smtp_kind, 0);
+	for (size_t i = 0; i < m->config->milter_count; i++)
+		add_workers(m, &milter_kind, i);
 }
 
 static void compiler_ended(struct master *m, int status)

@@ -126,22 +126,18 @@ static void add_report(struct buf *out, const struct scan *scan, const struct ve
 	}
 }
 
-static bool rewrites_subject(const struct verdict *v)
+struct slice trace_subject(const struct scan *scan, const struct verdict *v)
 {
-	return v->action >= ACTION_TAG && v->policy != NULL && v->policy->subject_tag.len > 0;
-}
-
-/* value: of the field that came, or empty. */
-static void add_subject(struct buf *out, const struct scan *scan, const struct verdict *v, struct slice value)
-{
+	const struct header *subject = message_header(&scan->message, SLICE("Subject"), 0);
+	struct slice value = subject ? subject->value : SLICE_EMPTY;
+	if (v->action < ACTION_TAG || v->policy == NULL || v->policy->subject_tag.len == 0)
+		return SLICE_EMPTY;
 	const struct reply_value values[] = {
 		{ "score", arena_printf(scan->arena, "%.1f", v->score) }, { NULL, SLICE_EMPTY },
 	};
 	struct slice tag = reply_text(scan->arena, v->policy->subject_tag, values);
 	bool space = value.len > 0 && !ascii_is_space(value.data[0]);
-	buf_printf(out, "Subject: %.*s%s", SLICE_ARG(tag), space ? " " : "");
-	buf_add_slice(out, value);
-	buf_add_str(out, "\r\n");
+	return arena_printf(scan->arena, " %.*s%s%.*s", SLICE_ARG(tag), space ? " " : "", SLICE_ARG(value));
 }
 
 void trace_added(struct buf *out, const struct scan *scan, const struct verdict *v)
@@ -176,11 +172,12 @@ void trace_header_section(struct buf *out, const struct scan *scan, const struct
 	if (m->head.len > 0 && (m->head.data[0] == ' ' || m->head.data[0] == '\t'))
 		buf_add_str(out, "X-Broken-Header:");
 	const struct header *subject = message_header(m, SLICE("Subject"), 0);
-	if (rewrites_subject(v) && subject == NULL)
-		add_subject(out, scan, v, SLICE_EMPTY);
+	struct slice rewritten = trace_subject(scan, v);
+	if (rewritten.len > 0 && subject == NULL)
+		buf_printf(out, "Subject:%.*s\r\n", SLICE_ARG(rewritten));
 	for (size_t i = 0; i < m->header_count; i++) {
-		if (rewrites_subject(v) && &m->headers[i] == subject)
-			add_subject(out, scan, v, subject->value);
+		if (rewritten.len > 0 && &m->headers[i] == subject)
+			buf_printf(out, "Subject:%.*s\r\n", SLICE_ARG(rewritten));
 		else if (!trace_removes(scan, &m->headers[i]))
 			buf_add_slice(out, m->headers[i].field);
 	}

@@ -13,6 +13,9 @@
 void trace_received(struct buf *out, const struct scan *scan, const char *id);
 /* Fields of ours above the message: Authentication-Results, X-Spam-*. */
 void trace_added(struct buf *out, const struct scan *scan, const struct verdict *verdict);
+/* The value that the first Subject field is to get, with its leading space and
+ * folds; empty: it stays as it is. */
+struct slice trace_subject(const struct scan *scan, const struct verdict *verdict);
 /* A field that no client may bring: X-Spam-*, an Authentication-Results of ours. */
 bool trace_removes(const struct scan *scan, const struct header *header);
 /* All of it: what trace_received and trace_added say, then the header fields

@@ -14,8 +14,9 @@ enum {
 	WORKER_FD_CONTROL = 3,
 	WORKER_FD_STATS,
 	WORKER_FD_CONFIG,   /* sealed memfd: the expanded, checked configuration */
-	WORKER_FD_FIRST,    /* listening sockets in order of the configuration, then
-	                       for each tls section a sealed memfd of certificate and of key */
+	WORKER_FD_FIRST,    /* worker: listening sockets in order of the configuration, then for
+	                       each tls section a sealed memfd of certificate and of key;
+	                       milter-worker: the listening socket of its section */
 };
 
 #define CONTROL_READY 'R'

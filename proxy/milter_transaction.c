@@ -1,0 +1,318 @@
+/* A message through the milter: what transaction.c is for the SMTP door. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "filters/pipeline.h"
+#include "proxy/judgement.h"
+#include "proxy/milter_private.h"
+#include "proxy/transaction_log.h"
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static const struct config_limits *limits_of(const struct milter *m)
+{
+	return m->server->snapshot->config->limits;
+}
+
+/* ---- beginning and end */
+
+static void drop_content(void *arg)
+{
+	struct content *content = arg;
+	content_destroy(&content);
+}
+
+static void destroy(struct milter *m)
+{
+	struct milter_transaction *t = m->transaction;
+	m->transaction = NULL;
+	wait_end(&t->wait);
+	arena_destroy(&t->arena);
+	buf_free(&t->chunk);
+	free(t);
+	atomic_fetch_sub(&m->server->transactions, 1);
+}
+
+static void log_it(struct milter *m, const char *how)
+{
+	struct milter_transaction *t = m->transaction;
+	char ip[IP_TEXT_MAX];
+	const struct log_field fields[] = {
+		{ "session", slice_str(m->id) }, { "client", slice_str(ip_text(&m->client.ip, ip)) },
+		{ "milter", m->server->config->title },
+	};
+	const struct log_context context = { .fields = fields, .count = sizeof(fields) / sizeof(*fields) };
+	t->t_done = now_ms();
+	const struct transaction_record record = {
+		.log = &context, .scan = t->scan, .verdict = &t->verdict, .id = t->id, .action = how,
+		.reply = t->reply, .size = t->data.size, .queue_id = milter_macro(m, "i"), .t_mail = t->t_mail,
+		.t_data = t->t_data, .t_end = t->t_end, .t_filtered = t->t_filtered, .t_done = t->t_done,
+	};
+	transaction_log(&record);
+}
+
+static bool any_accepted(const struct envelope *e)
+{
+	for (size_t i = 0; i < e->recipient_count; i++)
+		if (e->recipients[i].accepted)
+			return true;
+	return false;
+}
+
+void milter_abort(struct milter *m)
+{
+	struct milter_transaction *t = m->transaction;
+	if (t == NULL)
+		return;
+	if (any_accepted(&t->scan->envelope)) {
+		snprintf(t->reply, sizeof(t->reply), "the mail server gave it up");
+		log_it(m, "abort");
+	}
+	destroy(m);
+}
+
+/* ---- MAIL */
+
+void milter_mail(struct milter *m, char *const *args)
+{
+	struct client client;
+	milter_abort(m);
+	struct milter_transaction *t = xcalloc(1, sizeof(*t));
+	m->transaction = t;
+	atomic_fetch_add(&m->server->transactions, 1);
+	t->arena = arena_create();
+	t->scan = scan_create(t->arena, m->server->snapshot, time(NULL));
+	t->wait = wait_begin(m->server->driver, t->scan->questions, t->scan->now);
+	t->t_mail = now_ms();
+	trace_id_new(&m->server->ids, t->id);
+	milter_client(m, &client);
+	client_copy(&t->scan->client, &client, t->arena);
+	milter_sender(t->arena, args, &t->scan->envelope);
+	pipeline_begin(t->scan);
+	pipeline_enter(t->scan, PHASE_CONNECT);
+	pipeline_enter(t->scan, PHASE_HELO);
+	pipeline_enter(t->scan, PHASE_MAIL);
+	/* What these find is said at RCPT. */
+	wait_start(t->wait, t->scan, PHASE_MAIL);
+}
+
+/* ---- RCPT */
+
+/* Text the client is told, for the server and for the log. */
+static enum milter_reply refuse(struct milter *m, const struct refusal *r)
+{
+	struct milter_transaction *t = m->transaction;
+	struct slice text = judgement_text(t->arena, r->text, t->id);
+	snprintf(t->reply, sizeof(t->reply), "%u %s %.*s", r->code, r->enhanced ? r->enhanced : "",
+		 (int)(text.len < 200 ? text.len : 200), text.data ? text.data : "");
+	m->mta->set_reply(m->arg, r->code, r->enhanced, text);
+	return r->code >= 500 ? MILTER_REJECT : MILTER_TEMPFAIL;
+}
+
+static void log_recipient(const struct milter *m, const struct recipient *r)
+{
+	const struct milter_transaction *t = m->transaction;
+	log_line(LOG_INFO, NULL, "recipient refused", "%s <%.*s> to <%.*s>: %s", t->id,
+		 SLICE_ARG(t->scan->envelope.sender.text), SLICE_ARG(r->mailbox.text), t->reply);
+}
+
+enum milter_reply milter_rcpt(struct milter *m, char *const *args)
+{
+	struct milter_transaction *t = m->transaction;
+	struct recipient recipient;
+	struct refusal refusal;
+	/* One the server itself has refused. */
+	if (t == NULL || slice_eq(milter_macro(m, "{rcpt_mailer}"), SLICE("error")))
+		return MILTER_CONTINUE;
+	milter_recipient(t->arena, args, &recipient);
+	struct recipient *r = envelope_add(&t->scan->envelope, &recipient, t->arena);
+	t->scan->recipient = t->scan->envelope.recipient_count - 1;
+	wait_run(t->wait, t->scan, PHASE_MAIL, limits_of(m)->end_deadline);
+	pipeline_enter(t->scan, PHASE_RCPT);
+	wait_run(t->wait, t->scan, PHASE_RCPT, limits_of(m)->end_deadline);
+	r->accepted = judgement_recipient(t->scan, t->id, &refusal);
+	if (r->accepted)
+		return MILTER_CONTINUE;
+	enum milter_reply reply = refuse(m, &refusal);
+	stats_add(m->server->stats, m->server->row, STAT_RCPT_REFUSED, 1);
+	log_recipient(m, r);
+	return reply;
+}
+
+/* ---- content */
+
+static void open_content(struct milter *m)
+{
+	struct milter_transaction *t = m->transaction;
+	const struct config_limits *limits = limits_of(m);
+	const struct smtp_data_limits data_limits = {
+		.bare_lf = (enum bare_lf)limits->bare_lf, .line = limits->text_line, .size = limits->message_size,
+	};
+	t->content = content_create(m->server->spool, limits->memory_per_message);
+	arena_on_reset(t->arena, drop_content, t->content);
+	smtp_data_init(&t->data, SMTP_DATA_CHUNKS, &data_limits);
+	t->t_data = now_ms();
+}
+
+/* What is canonical of bytes goes into the content and stays in t->chunk. */
+static void take(struct milter_transaction *t, struct slice bytes)
+{
+	bool end;
+	buf_clear(&t->chunk);
+	smtp_data_feed(&t->data, bytes, &t->chunk, &end);
+	t->storage_failed = t->storage_failed || !content_append(t->content, buf_slice(&t->chunk));
+}
+
+/* A value as servers give it has folds by "\n" alone, and what can't be part
+ * of a field ends up as a space. */
+static void add_value(struct buf *out, struct slice value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.data[i], next = i + 1 < value.len ? value.data[i + 1] : '\0';
+		bool folds = c == '\n' && (next == ' ' || next == '\t');
+		if (folds)
+			buf_add_str(out, "\r\n");
+		else if (c == '\n' || (c == '\r' && next != '\n'))
+			buf_add_char(out, ' ');
+		else if (c != '\r')
+			buf_add_char(out, c);
+	}
+}
+
+void milter_header(struct milter *m, const char *name, const char *value)
+{
+	struct milter_transaction *t = m->transaction;
+	struct buf field = { 0 };
+	if (t == NULL)
+		return;
+	if (t->content == NULL)
+		open_content(m);
+	buf_printf(&field, "%s:%s", name, m->offers.leading_space ? "" : " ");
+	add_value(&field, slice_str(value));
+	buf_add_str(&field, "\r\n");
+	take(t, buf_slice(&field));
+	buf_free(&field);
+}
+
+void milter_end_of_header(struct milter *m)
+{
+	struct milter_transaction *t = m->transaction;
+	struct slice all;
+	if (t == NULL)
+		return;
+	if (t->content == NULL)
+		open_content(m);
+	take(t, SLICE("\r\n"));
+	if (t->storage_failed || !content_map(t->content, &all))
+		return;
+	/* A copy: the content's memory moves as it grows. */
+	message_parse(&t->scan->message, t->arena, arena_copy(t->arena, all), (size_t)limits_of(m)->headers);
+	pipeline_enter(t->scan, PHASE_HEADERS);
+	wait_run(t->wait, t->scan, PHASE_HEADERS, limits_of(m)->end_deadline);
+	t->judged = true;
+}
+
+enum milter_reply milter_body(struct milter *m, struct slice chunk)
+{
+	struct milter_transaction *t = m->transaction;
+	if (t == NULL || t->content == NULL)
+		return MILTER_CONTINUE;
+	take(t, chunk);
+	if (t->judged && t->chunk.len > 0 && !t->storage_failed)
+		pipeline_body(t->scan, buf_slice(&t->chunk));
+	bool lost = t->storage_failed || smtp_data_refusal(&t->data) != NULL;
+	return lost && m->offers.skip ? MILTER_SKIP : MILTER_CONTINUE;
+}
+
+/* ---- the end */
+
+static const struct refusal *unacceptable(struct milter_transaction *t)
+{
+	static const struct refusal storage = { 452, "4.3.1", { "Out of storage, please try again later", 38 } };
+	const struct refusal *bad = smtp_data_refusal(&t->data);
+	struct slice all;
+	if (bad != NULL)
+		return bad;
+	if (t->storage_failed || !content_map(t->content, &all))
+		return &storage;
+	return judgement_message(t->scan, &t->data, all);
+}
+
+static void tell_progress(void *arg)
+{
+	struct milter *m = arg;
+	m->mta->progress(m->arg);
+}
+
+static void run_filters(struct milter *m)
+{
+	struct milter_transaction *t = m->transaction;
+	if (!t->judged)
+		pipeline_enter(t->scan, PHASE_HEADERS);
+	pipeline_enter(t->scan, PHASE_END);
+	wait_run_telling(t->wait, t->scan, PHASE_END, limits_of(m)->end_deadline, tell_progress, m);
+	t->t_filtered = now_ms();
+	judgement_end(t->scan, t->id, &t->verdict, m->server->stats, m->server->row);
+}
+
+/* The mail server holds it: it is let go there. */
+static bool quarantine(struct milter *m)
+{
+	struct milter_transaction *t = m->transaction;
+	struct slice reason = arena_printf(t->arena, "Gatehouse %s: %.*s", t->id, SLICE_ARG(t->verdict.why));
+	return m->offers.quarantine && m->mta->quarantine(m->arg, arena_str(t->arena, reason));
+}
+
+static enum milter_reply carry_out(struct milter *m)
+{
+	static const struct refusal unable = { 451, "4.3.0", { "The mail server refused the filter's changes", 44 } };
+	struct milter_transaction *t = m->transaction;
+	const struct verdict *v = &t->verdict;
+	if (v->refusal.code != 0)
+		return refuse(m, &v->refusal);
+	if (v->action == ACTION_DISCARD) {
+		snprintf(t->reply, sizeof(t->reply), "discard");
+		return MILTER_DISCARD;
+	}
+	if (!milter_edit(m, t->scan, v) || (v->action == ACTION_QUARANTINE && !quarantine(m)))
+		return refuse(m, &unable);
+	snprintf(t->reply, sizeof(t->reply), "continue");
+	stats_add(m->server->stats, m->server->row, STAT_ACCEPTED, 1);
+	return MILTER_CONTINUE;
+}
+
+enum milter_reply milter_end(struct milter *m)
+{
+	struct milter_transaction *t = m->transaction;
+	const char *how;
+	enum milter_reply reply;
+	if (t == NULL)
+		return MILTER_CONTINUE;
+	if (t->content == NULL)
+		milter_end_of_header(m);
+	buf_clear(&t->chunk);
+	smtp_data_finish(&t->data, &t->chunk);
+	t->storage_failed = t->storage_failed || !content_append(t->content, buf_slice(&t->chunk));
+	if (t->judged && t->chunk.len > 0)
+		pipeline_body(t->scan, buf_slice(&t->chunk));
+	t->t_end = now_ms();
+	stats_add(m->server->stats, m->server->row, STAT_BYTES_IN, (int64_t)t->data.size);
+	const struct refusal *bad = unacceptable(t);
+	if (bad != NULL) {
+		reply = refuse(m, bad);
+		how = bad->code >= 500 ? "reject" : "defer";
+	} else {
+		run_filters(m);
+		reply = carry_out(m);
+		how = action_name(t->verdict.action);
+	}
+	log_it(m, how);
+	destroy(m);
+	return reply;
+}
