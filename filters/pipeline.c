@@ -48,7 +48,7 @@ static uint64_t after_bits(const struct filter *filter)
 void pipeline_begin(struct scan *scan)
 {
 	struct pipeline *p = arena_new(scan->arena, struct pipeline);
-	for (size_t i = 0; filter_table[i] != NULL && i < FILTERS_MAX; i++) {
+	for (size_t i = 0; i < FILTERS_MAX && filter_table[i] != NULL; i++) {
 		const struct filter *f = filter_table[i];
 		const struct filter_common *common = snapshot_filter(scan->snapshot, f->name);
 		struct slot *slot = &p->slots[p->count++];

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Runs the tests and counts them.
 
-run.py quick   unit tests under ASan and UBSan, lint of the floors, scenarios
-run.py all     quick, and integration with real servers, fuzz targets, cppcheck
+run.py quick   lint of the floors, unit tests, the quick scenarios
+run.py all     unit tests under ASan and UBSan, all scenarios, integration with real servers, fuzz targets, cppcheck
 run.py fuzz --seconds N
 
 The last line is "N passed, N failed" (", N skipped" where any were), and
@@ -25,6 +25,10 @@ SAN = {
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "LSAN_OPTIONS": f"suppressions={TOP}/tests/lsan.supp:print_suppressions=0",
 }
+
+
+# Of the scenarios, those that wait for nothing.
+QUICK = ["-k", "dialogue or chunking or check or relay"]
 
 
 class Count:
@@ -54,12 +58,13 @@ def build(*targets, kind="plain"):
     return code == 0
 
 
-def unit():
+def unit(kind):
     """cmocka programs, TAP out: a test is a line ok or not ok."""
-    if not build("all", "unit-build", kind="asan"):
+    if not build("all", "unit-build", kind=kind):
         return
+    folder = "build" if kind == "plain" else f"build/{kind}"
     for src in sorted(Path("tests/unit").glob("*.c")):
-        exe = f"build/asan/tests/unit/{src.stem}"
+        exe = f"{folder}/tests/unit/{src.stem}"
         code, out = run([exe], 240, {**SAN, "CMOCKA_MESSAGE_OUTPUT": "TAP"})
         ok = len(re.findall(r"^ok\b", out, re.M))
         skip = len(re.findall(r"^ok\b.*# SKIP", out, re.M))
@@ -136,11 +141,13 @@ def main():
     start = time.time()
     if args.what in ("quick", "all"):
         lint(args.what == "all")
-    if args.what in ("quick", "all", "unit"):
-        unit()
-    if args.what in ("quick", "all"):
-        if build("all"):
-            pytest("tests/scenario", 600)
+    if args.what in ("all", "unit"):
+        unit("asan")
+    if args.what == "quick":
+        unit("plain")
+        pytest("tests/scenario", 60, *QUICK)
+    if args.what == "all" and build("all"):
+        pytest("tests/scenario", 900)
     if args.what in ("all", "integration"):
         if build("all"):
             pytest("tests/integration", 1500)
