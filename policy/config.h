@@ -111,6 +111,8 @@ struct config_limits {
 struct config_state {
 	struct slice store;         /* lmdb:PATH, redis://host:port/db, memory: */
 	struct slice directory;     /* spool, journal, quarantine */
+	int64_t quarantine_keep;    /* ms */
+	uint64_t quarantine_size, journal_size;
 	int on_error;
 };
 

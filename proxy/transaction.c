@@ -9,6 +9,7 @@
 #include "proxy/route.h"
 #include "proxy/trace.h"
 #include "proxy/transaction_log.h"
+#include "proxy/transaction_quarantine.h"
 
 static void start_recipient(struct transaction *t);
 static void start_end(struct transaction *t);
@@ -25,6 +26,7 @@ static void destroy(struct transaction *t)
 {
 	struct session *s = t->session;
 	s->transaction = NULL;
+	transaction_quarantine_wait(t);
 	delivery_destroy(&t->delivery);
 	driver_drop_arena(s->worker->driver, t->scan, &t->arena);
 	buf_free(&t->chunk);
@@ -338,6 +340,14 @@ static void remember(struct transaction *t)
 		store_ask(w->store, &requests[i], t->scan->now, nothing_to_do, NULL);
 }
 
+static void on_quarantined(struct transaction *t, bool ok)
+{
+	if (ok)
+		finish(t, "quarantine", 250, "2.0.0", SLICE("Ok: held for inspection"));
+	else
+		finish(t, "defer", 451, "4.3.0", SLICE("Mail can't be stored now, please try again later"));
+}
+
 static void judged(void *arg)
 {
 	struct transaction *t = arg;
@@ -355,6 +365,10 @@ static void judged(void *arg)
 		return;
 	}
 	trace_header_section(&t->added, t->scan, &t->verdict, t->id);
+	if (t->verdict.action == ACTION_QUARANTINE) {
+		transaction_quarantine(t, on_quarantined);
+		return;
+	}
 	delivery_content(t->delivery, buf_slice(&t->added), slice_from(t->scan->message.raw, t->scan->message.head.len),
 			 still_there, on_delivered, t);
 }
