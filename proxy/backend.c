@@ -97,7 +97,23 @@ bool backend_is_maildir(const struct backend *b)
 	return b->config->maildir.len > 0;
 }
 
+bool backend_healthy(const struct backend *b)
+{
+	return !b->failed;
+}
+
 /* ---- connecting */
+
+static void probe_later(struct backend *b);
+
+static void note_health(struct backend *b, bool failed)
+{
+	if (failed && !b->failed && b->probe == NULL)
+		probe_later(b);
+	b->failed = failed;
+	if (failed)
+		stats_add(b->worker->stats, b->worker->row, STAT_BACKEND_FAILURES, 1);
+}
 
 static void wait_free(struct backend_wait *wait)
 {
@@ -125,8 +141,7 @@ static void call_back(evutil_socket_t fd, short what, void *arg)
 		conn_free(conn);
 		conn = NULL;
 	}
-	if (failed)
-		stats_add(wait->backend->worker->stats, wait->backend->worker->row, STAT_BACKEND_FAILURES, 1);
+	note_health(wait->backend, failed);
 	wait_free(wait);
 	fn(fn_arg, conn, failed ? why : NULL);
 }
@@ -172,15 +187,15 @@ struct backend_wait *backend_connect(struct backend *b, const struct client *cli
 	wait->fn = fn;
 	wait->arg = arg;
 	wait->later = event_new(b->worker->base, -1, 0, call_back, wait);
-	if (b->config->client_info != CLIENT_INFO_NONE && client != NULL)
+	if ((b->config->client_info != CLIENT_INFO_NONE || b->config->transparent) && client != NULL)
 		copy_client(wait, client);
-	wait->conn = fresh ? NULL : take_idle(b);
+	wait->conn = fresh || b->config->transparent ? NULL : take_idle(b);
 	if (wait->conn != NULL) {
 		wait->conn->wait = wait;
 		greet_begin_idle(wait);
 		return wait;
 	}
-	wait->conn = b->address_len ? conn_open(b, &why) : NULL;
+	wait->conn = b->address_len ? conn_open(b, b->config->transparent ? client : NULL, &why) : NULL;
 	if (wait->conn == NULL) {
 		snprintf(wait->failure_text, sizeof(wait->failure_text), "connect: %s",
 			 b->address_len ? why : "no such address");
@@ -201,6 +216,11 @@ void backend_connect_cancel(struct backend_wait **wait)
 		conn_free(w->conn);
 	wait_free(w);
 	*wait = NULL;
+}
+
+void backend_suspect(struct backend *b)
+{
+	note_health(b, true);
 }
 
 /* ---- letting go */
@@ -270,6 +290,11 @@ static void probed(void *arg, struct backend_conn *conn, const char *why)
 		return;
 	}
 	log_warn(&b->worker->log, "backend", "%s: %s", b->peer, why);
+	probe_later(b);
+}
+
+static void probe_later(struct backend *b)
+{
 	const struct timeval retry = { .tv_sec = PROBE_RETRY_SECONDS };
 	if (b->probe_timer == NULL)
 		b->probe_timer = event_new(b->worker->base, -1, 0, probe_again, b);
@@ -278,6 +303,6 @@ static void probed(void *arg, struct backend_conn *conn, const char *why)
 
 void backend_probe(struct backend *b)
 {
-	if (!backend_is_maildir(b) && b->probe == NULL && !b->caps.known && !b->worker->draining)
+	if (!backend_is_maildir(b) && b->probe == NULL && (!b->caps.known || b->failed) && !b->worker->draining)
 		b->probe = backend_connect(b, NULL, true, probed, b);
 }

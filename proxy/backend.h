@@ -50,6 +50,12 @@ const struct config_backend *backend_config(const struct backend *backend);
 const struct backend_caps *backend_caps(const struct backend *backend);
 struct worker *backend_worker(const struct backend *backend);
 bool backend_is_maildir(const struct backend *backend);
+/* The last connection to it was greeted. One that wasn't is probed until it
+ * answers again; meanwhile others are to be used, if there are others. */
+bool backend_healthy(const struct backend *backend);
+/* A session with it was lost where none should be: not healthy until it is
+ * greeted again. */
+void backend_suspect(struct backend *backend);
 /* Connects once to learn what it can do; goes on trying until it has answered. */
 void backend_probe(struct backend *backend);
 

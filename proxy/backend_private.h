@@ -16,6 +16,7 @@ struct backend {
 	char peer[128];             /* for the log */
 	struct backend_conn *idle;  /* newest first */
 	size_t idle_count;
+	bool failed;                /* the last connection was */
 	struct event *probe_timer;
 	struct backend_wait *probe;
 };
@@ -65,7 +66,8 @@ void greet_ready(struct backend_wait *wait, const char *why);
 
 
 /* backend_conn.c */
-struct backend_conn *conn_open(struct backend *backend, const char **why_r);
+/* client: whose address to connect from (transparent), or NULL. */
+struct backend_conn *conn_open(struct backend *backend, const struct client *client, const char **why_r);
 void conn_free(struct backend_conn *conn);
 /* Fails all expectations, with why. */
 void conn_fail(struct backend_conn *conn, const char *why);

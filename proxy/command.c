@@ -90,6 +90,16 @@ static bool may_start_tls(const struct session *s)
 	return s->listen->tls == TLS_STARTTLS && s->client.tls_version.len == 0 && s->worker->tls != NULL;
 }
 
+/* There each recipient comes in a message of its own. */
+static bool has_lmtp(const struct session *s)
+{
+	for (size_t i = 0; i < s->worker->backend_count; i++)
+		if (route_has(s, s->worker->backends[i]) &&
+		    backend_config(s->worker->backends[i])->protocol == BACKEND_LMTP)
+			return true;
+	return false;
+}
+
 static void ehlo_proceed(struct session *s, struct slice arg)
 {
 	struct buf text = { 0 };
@@ -102,6 +112,10 @@ static void ehlo_proceed(struct session *s, struct slice arg)
 			buf_printf(&text, "\n%s", offers[i].line);
 	if (may_start_tls(s))
 		buf_add_str(&text, "\nSTARTTLS");
+	if ((caps.bits & CAP_REQUIRETLS) && s->client.tls_version.len > 0)
+		buf_add_str(&text, "\nREQUIRETLS");
+	buf_printf(&text, "\nLIMITS MAILMAX=%lld RCPTMAX=%lld", (long long)session_limits(s)->messages,
+		   has_lmtp(s) ? 1LL : (long long)session_limits(s)->recipients);
 	const char *mechanisms = auth_mechanisms(s);
 	if (mechanisms != NULL)
 		buf_printf(&text, "\nAUTH %s", mechanisms);
@@ -140,19 +154,53 @@ static bool take_smtputf8(struct session *s, struct envelope *e, const struct sm
 	return !p->has_value;
 }
 
-static bool take_any_value(struct session *s, struct envelope *e, const struct smtp_param *p)
+static bool take_requiretls(struct session *s, struct envelope *e, const struct smtp_param *p)
+{
+	e->requiretls = true;
+	return !p->has_value && s->client.tls_version.len > 0; /* RFC 8689 2 */
+}
+
+static bool take_ret(struct session *s, struct envelope *e, const struct smtp_param *p)
 {
 	(void)s, (void)e;
-	return p->value.len > 0;
+	return smtp_dsn_ret_ok(p->value);
+}
+
+static bool take_envid(struct session *s, struct envelope *e, const struct smtp_param *p)
+{
+	(void)s, (void)e;
+	return smtp_dsn_envid_ok(p->value);
+}
+
+static bool take_notify(struct session *s, struct envelope *e, const struct smtp_param *p)
+{
+	(void)s, (void)e;
+	return smtp_dsn_notify_ok(p->value);
+}
+
+static bool take_orcpt(struct session *s, struct envelope *e, const struct smtp_param *p)
+{
+	(void)s, (void)e;
+	return smtp_dsn_orcpt_ok(p->value);
+}
+
+/* AUTH=: on whose behalf (RFC 4954 5). Passed on only if the client itself has
+ * authenticated; else it is a mere claim. */
+static bool take_auth(struct session *s, struct envelope *e, const struct smtp_param *p)
+{
+	(void)s, (void)e;
+	return slice_eq(p->value, SLICE("<>")) || (p->value.len > 0 && smtp_is_xtext(p->value));
 }
 
 static const struct param_rule mail_params[] = {
 	{ "SIZE", 0, take_size },           { "BODY", CAP_8BITMIME, take_body },
 	{ "SMTPUTF8", CAP_SMTPUTF8, take_smtputf8 },
-	{ "RET", CAP_DSN, take_any_value }, { "ENVID", CAP_DSN, take_any_value },
+	{ "RET", CAP_DSN, take_ret },       { "ENVID", CAP_DSN, take_envid },
+	{ "REQUIRETLS", CAP_REQUIRETLS, take_requiretls },
+	{ "AUTH", CAP_AUTH, take_auth },
 };
 static const struct param_rule rcpt_params[] = {
-	{ "NOTIFY", CAP_DSN, take_any_value }, { "ORCPT", CAP_DSN, take_any_value },
+	{ "NOTIFY", CAP_DSN, take_notify }, { "ORCPT", CAP_DSN, take_orcpt },
 };
 
 static const struct param_rule *rule_for(const struct param_rule *rules, size_t count, struct slice keyword)
@@ -170,7 +218,9 @@ static bool take_params(struct session *s, struct envelope *e, const struct smtp
 		session_error(s, 555, "5.5.4", "Parameters need EHLO");
 		return false;
 	}
-	unsigned bits = params->count > 0 ? command_offered(s).bits : 0;
+	unsigned bits = params->count > 0 ? command_offered(s).bits & ~(unsigned)CAP_AUTH : 0;
+	if (auth_mechanisms(s) != NULL || s->client.login.len > 0)
+		bits |= CAP_AUTH;
 	for (size_t i = 0; i < params->count; i++) {
 		const struct smtp_param *p = &params->list[i];
 		const struct param_rule *rule = rule_for(rules, count, p->keyword);

@@ -64,7 +64,8 @@ void delivery_trouble(struct delivery *d, const char *enhanced, const char *text
 {
 	const struct config_backend *config = backend_config(d->backend);
 	log_warn(&d->worker->log, "backend", "%.*s: %s", SLICE_ARG(config->title), cause);
-	const struct outcome outcome = { .code = 451, .enhanced = enhanced, .text = slice_str(text) };
+	const struct outcome outcome = { .code = 451, .enhanced = enhanced, .text = slice_str(text),
+					 .unreachable = d->unreachable };
 	delivery_end(d, &outcome);
 }
 

@@ -18,6 +18,7 @@ struct outcome {
 	const char *enhanced;     /* static, or as long as the callback */
 	struct slice text;        /* "\n" between lines; as long as the callback */
 	bool from_backend;        /* its own words, passed on */
+	bool unreachable;         /* no session with it, nothing accepted: another backend may do */
 };
 
 typedef void outcome_fn(void *arg, const struct outcome *outcome);

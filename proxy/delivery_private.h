@@ -15,6 +15,7 @@ struct delivery {
 	size_t recipient;          /* asked for by the call under way */
 	struct slice added, content;
 	bool (*still_there)(void *arg);
+	bool unreachable;          /* of the outcome to come */
 	void *impl;                /* of the kind */
 };
 

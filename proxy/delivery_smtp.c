@@ -136,6 +136,9 @@ static void lost(struct smtp *s, const char *why)
 		advance(s);
 		return;
 	}
+	s->d->unreachable = !handed_over && s->accepted == NULL;
+	if (s->d->unreachable)
+		backend_suspect(s->d->backend);
 	delivery_trouble(s->d, "4.4.2", "Connection to the mail server was lost, please try again later", why);
 }
 
@@ -158,6 +161,7 @@ static void on_connected(void *arg, struct backend_conn *conn, const char *why)
 	s->wait = NULL;
 	s->conn = conn;
 	s->stage = STAGE_IDLE;
+	s->d->unreachable = conn == NULL && !s->mail_was_ok;
 	if (conn == NULL)
 		delivery_trouble(s->d, "4.4.1", "Mail server can't be reached, please try again later", why);
 	else
@@ -272,11 +276,27 @@ static int64_t reply_timeout(const struct smtp *s)
 
 static void on_rcpt(void *arg, const struct reply *reply, const char *why);
 
+/* What the message needs and this backend lacks; NULL: nothing. EHLO promised
+ * it, so another backend of the route had it, or this one has changed. */
+static const char *lacking(const struct smtp *s)
+{
+	const struct envelope *e = s->d->envelope;
+	unsigned bits = backend_conn_caps(s->conn)->bits;
+	if (e->smtputf8 && !(bits & CAP_SMTPUTF8))
+		return "SMTPUTF8 is not offered any more";
+	if (e->requiretls && !(bits & CAP_REQUIRETLS))
+		return "REQUIRETLS is not offered any more";
+	if (e->body_binary && (bits & (CAP_BINARYMIME | CAP_CHUNKING)) != (CAP_BINARYMIME | CAP_CHUNKING))
+		return "BINARYMIME is not offered any more";
+	return NULL;
+}
+
 static void add_mail(struct buf *line, const struct smtp *s)
 {
 	const struct envelope *e = s->d->envelope;
+	unsigned caps = backend_conn_caps(s->conn)->bits;
 	buf_printf(line, "MAIL FROM:<%.*s>", SLICE_ARG(e->sender.text));
-	add_params(line, e->params, backend_conn_caps(s->conn)->bits);
+	add_params(line, e->params, s->d->home->authenticated ? caps : caps & ~(unsigned)CAP_AUTH);
 	buf_add_str(line, "\r\n");
 }
 
@@ -292,6 +312,11 @@ static void add_rcpt(struct buf *line, const struct smtp *s, size_t recipient)
 static void send_mail(struct smtp *s)
 {
 	struct buf line = { 0 };
+	const char *lack = lacking(s);
+	if (lack != NULL) {
+		delivery_trouble(s->d, "4.3.0", TROUBLE, lack);
+		return;
+	}
 	s->stage = STAGE_MAIL;
 	s->pipelined = !s->want_content && !s->mail_was_ok && (backend_conn_caps(s->conn)->bits & CAP_PIPELINING);
 	add_mail(&line, s);

@@ -1,5 +1,7 @@
 #include "proxy/route.h"
 
+#include <stdlib.h>
+
 bool route_has(const struct session *s, const struct backend *backend)
 {
 	const struct slice_list *titles = &s->listen->backends;
@@ -25,19 +27,86 @@ static int fits(const struct config_backend *config, struct slice domain)
 	return 0;
 }
 
-struct backend *route_choose(const struct session *s, const struct mailbox *recipient)
+static int best_fit(const struct route_candidate *list, size_t count, struct slice domain)
 {
-	struct backend *best = NULL;
-	int best_fit = 0;
-	for (size_t i = 0; i < s->worker->backend_count; i++) {
-		struct backend *b = s->worker->backends[i];
-		int fit = route_has(s, b) ? fits(backend_config(b), recipient->domain) : 0;
-		bool better = fit > best_fit || (fit > 0 && fit == best_fit &&
-			      backend_config(b)->priority < backend_config(best)->priority);
-		if (better) {
-			best = b;
-			best_fit = fit;
+	int best = 0;
+	for (size_t i = 0; i < count; i++) {
+		int fit = fits(list[i].config, domain);
+		best = fit > best ? fit : best;
+	}
+	return best;
+}
+
+static bool before(const struct route_candidate *a, const struct route_candidate *b)
+{
+	if (a->healthy != b->healthy)
+		return a->healthy;
+	return a->config->priority < b->config->priority;
+}
+
+int route_pick(const struct route_candidate *list, size_t count, struct slice domain, uint32_t random)
+{
+	int fit = best_fit(list, count, domain), best = -1;
+	uint64_t total = 0;
+	for (size_t i = 0; fit > 0 && i < count; i++)
+		if (fits(list[i].config, domain) == fit && (best < 0 || before(&list[i], &list[best])))
+			best = (int)i;
+	if (best < 0)
+		return -1;
+	const struct route_candidate *first = &list[best];
+	for (int pass = 0; pass < 2; pass++) {
+		uint64_t at = pass > 0 ? random % total : 0;
+		for (size_t i = 0; i < count; i++) {
+			if (fits(list[i].config, domain) != fit || before(first, &list[i]))
+				continue;
+			uint64_t weight = (uint64_t)list[i].config->weight;
+			if (pass == 0)
+				total += weight;
+			else if (at < weight)
+				return (int)i;
+			else
+				at -= weight;
 		}
 	}
 	return best;
+}
+
+/* The listener's backends; *from_r: where each stands among the worker's. */
+static size_t candidates(const struct session *s, struct route_candidate *list, size_t *from_r)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < s->worker->backend_count; i++) {
+		const struct backend *b = s->worker->backends[i];
+		if (!route_has(s, b))
+			continue;
+		list[count] = (struct route_candidate){ backend_config(b), backend_healthy(b) };
+		from_r[count++] = i;
+	}
+	return count;
+}
+
+struct backend *route_choose(const struct session *s, const struct mailbox *recipient)
+{
+	size_t most = s->worker->backend_count;
+	if (s->home.authenticated && s->home.conn != NULL)
+		return backend_conn_backend(s->home.conn);
+	struct route_candidate *list = xcalloc(most + 1, sizeof(*list));
+	size_t *from = xcalloc(most + 1, sizeof(*from));
+	size_t count = candidates(s, list, from);
+	int at = route_pick(list, count, recipient->domain, arc4random());
+	struct backend *b = at < 0 ? NULL : s->worker->backends[from[at]];
+	free(list);
+	free(from);
+	return b;
+}
+
+bool route_takes(const struct session *s, const struct backend *backend, const struct mailbox *recipient)
+{
+	int fit = fits(backend_config(backend), recipient->domain);
+	for (size_t i = 0; i < s->worker->backend_count; i++) {
+		const struct backend *b = s->worker->backends[i];
+		if (route_has(s, b) && fits(backend_config(b), recipient->domain) > fit)
+			return false;
+	}
+	return fit > 0 || s->home.authenticated;
 }

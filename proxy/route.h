@@ -3,10 +3,26 @@
 /* route: which backend takes which recipient. */
 #include "proxy/session.h"
 
-/* The backend for this recipient: of those the listener names (all, if none),
- * one whose domains name it, before one that takes everything; among equals
- * the lowest priority, then the first written. NULL: there is none. */
+/* A backend as the choice sees it. */
+struct route_candidate {
+	const struct config_backend *config;
+	bool healthy;
+};
+
+/*
+ * The choice itself, pure: of the candidates that take the domain those that
+ * name it come before those that take everything; of these the healthy ones
+ * (all, if none is), of these the lowest priority, and among equals chance by
+ * their weights. random: any number. Returns an index, or -1.
+ */
+int route_pick(const struct route_candidate *candidates, size_t count, struct slice domain, uint32_t random);
+
+/* The backend for this recipient, of those the listener names (all, if
+ * none). Who has authenticated stays with the backend that knows him. NULL:
+ * there is none. */
 struct backend *route_choose(const struct session *session, const struct mailbox *recipient);
+/* It takes this recipient as well as any. */
+bool route_takes(const struct session *session, const struct backend *backend, const struct mailbox *recipient);
 /* Is it one of the listener's? */
 bool route_has(const struct session *session, const struct backend *backend);
 

@@ -350,3 +350,59 @@ void smtp_xtext_encode(struct buf *out, struct slice bytes)
 			buf_printf(out, "+%02X", (unsigned)(unsigned char)bytes.data[i]);
 	}
 }
+
+bool smtp_is_xtext(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (is_xchar(text.data[i]))
+			continue;
+		if (text.data[i] != '+' || text.len - i < 3 || ascii_hex(text.data[i + 1]) < 0 ||
+		    ascii_hex(text.data[i + 2]) < 0)
+			return false;
+		i += 2;
+	}
+	return true;
+}
+
+bool smtp_dsn_ret_ok(struct slice value)
+{
+	return slice_eq_nocase(value, SLICE("FULL")) || slice_eq_nocase(value, SLICE("HDRS"));
+}
+
+#define ENVID_MAX 100u
+#define ORCPT_MAX 500u
+
+bool smtp_dsn_envid_ok(struct slice value)
+{
+	return value.len > 0 && value.len <= ENVID_MAX && smtp_is_xtext(value);
+}
+
+bool smtp_dsn_notify_ok(struct slice value)
+{
+	static const char *const words[] = { "SUCCESS", "FAILURE", "DELAY" };
+	struct slice word, rest = value;
+	unsigned seen = 0;
+	if (slice_eq_nocase(value, SLICE("NEVER")))
+		return true;
+	while (slice_split(&rest, ',', &word)) {
+		size_t i = 0;
+		while (i < 3 && !slice_eq_nocase(word, slice_str(words[i])))
+			i++;
+		if (i == 3 || (seen & 1u << i))
+			return false;
+		seen |= 1u << i;
+	}
+	return seen != 0;
+}
+
+bool smtp_dsn_orcpt_ok(struct slice value)
+{
+	size_t semicolon = slice_chr(value, ';');
+	if (semicolon == SLICE_NPOS || semicolon == 0 || value.len > ORCPT_MAX)
+		return false;
+	struct slice type = slice_head(value, semicolon), address = slice_from(value, semicolon + 1);
+	for (size_t i = 0; i < type.len; i++)
+		if (!ascii_is_alnum(type.data[i]) && type.data[i] != '-')
+			return false;
+	return address.len > 0 && (slice_eq_nocase(type, SLICE("utf-8")) || smtp_is_xtext(address));
+}

@@ -112,6 +112,15 @@ bool smtp_auth_parse(struct slice arg, struct smtp_auth *auth_r);
 
 /* xtext, RFC 3461 4. Decoding fails on a byte that isn't xtext. */
 bool smtp_xtext_decode(struct arena *arena, struct slice text, struct slice *bytes_r);
+bool smtp_is_xtext(struct slice text);
 void smtp_xtext_encode(struct buf *out, struct slice bytes);
+
+/* Values of the parameters of DSN (RFC 3461 4): FULL or HDRS; xtext of at most
+ * 100 octets; NEVER alone, or SUCCESS, FAILURE and DELAY once each; type;xtext
+ * of at most 500 octets (of the type utf-8 as RFC 6533 3 writes it). */
+bool smtp_dsn_ret_ok(struct slice value);
+bool smtp_dsn_envid_ok(struct slice value);
+bool smtp_dsn_notify_ok(struct slice value);
+bool smtp_dsn_orcpt_ok(struct slice value);
 
 #endif

@@ -127,7 +127,9 @@ struct stream *stream_connect(struct event_base *base, const struct sockaddr *to
 		return NULL;
 	if (to->sa_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	bool ok = !transparent || setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one, sizeof(one)) == 0;
+	bool v6 = to->sa_family == AF_INET6;
+	bool ok = !transparent || setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT,
+					     &one, sizeof(one)) == 0;
 	ok = ok && (from == NULL || bind(fd, from, from_len) == 0);
 	if (!ok || (connect(fd, to, len) != 0 && errno != EINPROGRESS)) {
 		int error = errno;

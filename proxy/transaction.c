@@ -135,11 +135,28 @@ static void refuse_recipient(struct transaction *t, const struct refusal *r)
 	session_resume(s);
 }
 
+static void on_recipient(void *arg, const struct outcome *o);
+
+/* Nothing is committed yet: another backend of the route takes it. */
+static bool try_another(struct transaction *t)
+{
+	struct backend *failed = delivery_backend(t->delivery);
+	struct backend *next = route_choose(t->session, &current(t)->mailbox);
+	if (t->accepted > 0 || next == NULL || next == failed || !backend_healthy(next) || t->session->home.authenticated)
+		return false;
+	delivery_destroy(&t->delivery);
+	t->delivery = delivery_create(next, &t->scan->client, &t->scan->envelope, &t->session->home);
+	delivery_rcpt(t->delivery, t->scan->recipient, on_recipient, t);
+	return true;
+}
+
 static void on_recipient(void *arg, const struct outcome *o)
 {
 	struct transaction *t = arg;
 	struct session *s = t->session;
 	const struct refusal refusal = { (uint16_t)o->code, o->enhanced, o->text };
+	if (o->unreachable && try_another(t))
+		return;
 	if (!o->positive) {
 		refuse_recipient(t, &refusal);
 		return;
@@ -154,7 +171,10 @@ static void on_recipient(void *arg, const struct outcome *o)
 static bool choose_backend(struct transaction *t)
 {
 	static const struct refusal none = { 451, "4.3.5", { "No mail server for this recipient", 33 } };
-	struct backend *backend = route_choose(t->session, &current(t)->mailbox);
+	const struct mailbox *mailbox = &current(t)->mailbox;
+	if (t->delivery != NULL && t->accepted == 0 && !route_takes(t->session, delivery_backend(t->delivery), mailbox))
+		delivery_destroy(&t->delivery); /* it has refused all it was asked for */
+	struct backend *backend = t->delivery ? delivery_backend(t->delivery) : route_choose(t->session, mailbox);
 	if (backend == NULL) {
 		refuse_recipient(t, &none);
 		return false;
@@ -165,7 +185,7 @@ static bool choose_backend(struct transaction *t)
 	}
 	/* One reply can't say that some have it and some not: with another
 	 * backend, or with LMTP, each recipient comes in a message of its own. */
-	bool apart = delivery_backend(t->delivery) != backend ||
+	bool apart = !route_takes(t->session, backend, mailbox) ||
 		     (backend_config(backend)->protocol == BACKEND_LMTP && t->accepted > 0);
 	if (apart)
 		refuse_recipient(t, &refusal_other_message);

@@ -42,6 +42,10 @@ class FakeBackend:
         except OSError:
             pass
         self.sock.close()
+        self.hang_up()
+
+    def hang_up(self):
+        """Ends all connections there are."""
         for c in self.open:
             try:
                 c.shutdown(socket.SHUT_RDWR)

@@ -319,12 +319,63 @@ static void test_xtext(void **state)
 	arena_destroy(&arena);
 }
 
+/* RFC 3461 4, RFC 6533 3 */
+static void test_dsn_values(void **state)
+{
+	static const struct {
+		bool (*ok)(struct slice value);
+		const char *value;
+		bool want;
+	} cases[] = {
+		{ smtp_dsn_ret_ok, "FULL", true },
+		{ smtp_dsn_ret_ok, "hdrs", true },
+		{ smtp_dsn_ret_ok, "", false },
+		{ smtp_dsn_ret_ok, "ALL", false },
+		{ smtp_dsn_envid_ok, "QQ314159", true },
+		{ smtp_dsn_envid_ok, "a+2Bb", true },
+		{ smtp_dsn_envid_ok, "a+2b", true },
+		{ smtp_dsn_envid_ok, "a+2", false },
+		{ smtp_dsn_envid_ok, "a+zz", false },
+		{ smtp_dsn_envid_ok, "a=b", false },
+		{ smtp_dsn_envid_ok, "", false },
+		{ smtp_dsn_notify_ok, "NEVER", true },
+		{ smtp_dsn_notify_ok, "success,failure", true },
+		{ smtp_dsn_notify_ok, "DELAY,SUCCESS,FAILURE", true },
+		{ smtp_dsn_notify_ok, "NEVER,SUCCESS", false },
+		{ smtp_dsn_notify_ok, "SUCCESS,SUCCESS", false },
+		{ smtp_dsn_notify_ok, "SUCCESS,", false },
+		{ smtp_dsn_notify_ok, ",", false },
+		{ smtp_dsn_notify_ok, "", false },
+		{ smtp_dsn_notify_ok, "SOMETIMES", false },
+		{ smtp_dsn_orcpt_ok, "rfc822;bob@example.org", true },
+		{ smtp_dsn_orcpt_ok, "x-local;a+20b", true },
+		{ smtp_dsn_orcpt_ok, "utf-8;b\\x{F8}b@example.org", true },
+		{ smtp_dsn_orcpt_ok, "rfc822;", false },
+		{ smtp_dsn_orcpt_ok, ";bob", false },
+		{ smtp_dsn_orcpt_ok, "bob@example.org", false },
+		{ smtp_dsn_orcpt_ok, "rfc 822;bob", false },
+		{ smtp_dsn_orcpt_ok, "rfc822;a+b", false },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (cases[i].ok(slice_str(cases[i].value)) != cases[i].want)
+			fail_msg("case %zu: %s", i, cases[i].value);
+	char many[600];
+	memset(many, 'x', sizeof(many));
+	assert_true(smtp_dsn_envid_ok(slice_make(many, 100)));
+	assert_false(smtp_dsn_envid_ok(slice_make(many, 101)));
+	memcpy(many, "rfc822;", 7);
+	assert_true(smtp_dsn_orcpt_ok(slice_make(many, 500)));
+	assert_false(smtp_dsn_orcpt_ok(slice_make(many, 501)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines), cmocka_unit_test(test_commands), cmocka_unit_test(test_params),
 		cmocka_unit_test(test_paths), cmocka_unit_test(test_helo), cmocka_unit_test(test_bdat),
 		cmocka_unit_test(test_auth), cmocka_unit_test(test_xtext),
+		cmocka_unit_test(test_dsn_values),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,313 @@
+"""Several backends: which gets the mail, what happens when one is down; IPv6
+and unix sockets; parameters that go through, and those that must not."""
+import socket
+import threading
+import time
+
+import certificates
+import pytest
+from fake_backend import FakeBackend
+from gatehouse import Client, Gatehouse, free_port
+
+DSN = FakeBackend.EHLO.replace(b"250 ENHANCED", b"250-DSN\r\n250 ENHANCED")
+
+
+def offers(g, keyword, seconds=10):
+    """Waits until EHLO offers it: the backends have answered."""
+    end = time.time() + seconds
+    while time.time() < end:
+        with Client(g.port) as c:
+            if keyword in c.hello():
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def backend(title, port, settings=""):
+    return f"backend {title} {{ address = 127.0.0.1:{port}\n {settings} }}\n"
+
+
+def test_failover_and_recovery(place):
+    port = free_port()
+    second = FakeBackend()
+    first = FakeBackend(port=port)
+    with second, Gatehouse(place / "g", backend=port, backend_settings="priority = 1 tls = off",
+                           extra=backend("second", second.port, "priority = 2")) as g:
+        assert offers(g, "8BITMIME")
+        with Client(g.port) as c:
+            c.hello()
+            assert c.mail()[0] == 250
+            assert (len(first.messages), len(second.messages)) == (1, 0)
+            first.stop()
+            assert c.mail()[0] == 250, "another backend has to take it"
+            assert (len(first.messages), len(second.messages)) == (1, 1)
+            start = time.time()
+            assert c.mail()[0] == 250
+            assert time.time() - start < 1 and len(second.messages) == 2
+        with FakeBackend(port=port) as again:
+            end = time.time() + 15
+            while not again.messages and time.time() < end:
+                time.sleep(0.3)
+                with Client(g.port) as c:
+                    c.hello()
+                    assert c.mail()[0] == 250
+            assert again.messages, "the first one is used again once it answers"
+
+
+@pytest.mark.parametrize("script", [{"banner": b"421 4.3.2 no\r\n"}, {"banner": "close"}, {"banner": b"554 5.7.1 no\r\n"},
+                                    {"EHLO": "close"}, {"MAIL": "close"}])
+def test_failover_from_a_backend_that_does_not_work(place, script):
+    with FakeBackend() as good, FakeBackend() as bad, Gatehouse(
+            place / "g", backend=bad.port, backend_settings="priority = 1",
+            extra=backend("second", good.port, "priority = 2")) as g:
+        assert offers(g, "8BITMIME")
+        bad.script.update(script)
+        bad.hang_up()
+        with Client(g.port) as c:
+            c.hello()
+            assert c.mail()[0] == 250
+        assert len(good.messages) == 1 and not bad.messages
+
+
+def test_no_failover_once_something_is_accepted(place):
+    """The recipients of a mail are with one backend, or the mail is not taken."""
+    with FakeBackend() as good, FakeBackend() as bad, Gatehouse(
+            place / "g", backend=bad.port, backend_settings="priority = 1",
+            extra=backend("second", good.port, "priority = 2")) as g:
+        assert offers(g, "8BITMIME")
+        with Client(g.port) as c:
+            c.hello()
+            assert c.code("MAIL FROM:<a@example.net>") == 250
+            assert c.code("RCPT TO:<b@example.org>") == 250
+            bad.stop()
+            time.sleep(0.1)
+            assert c.code("RCPT TO:<c@example.org>") == 451
+            assert not good.messages
+
+
+def test_all_down(place):
+    with Gatehouse(place / "g", backend=free_port(), extra=backend("second", free_port())) as g:
+        with Client(g.port) as c:
+            c.hello()
+            code, text = c.mail()
+            assert code == 451 and "4.4.1" in text
+
+
+def test_by_domain_and_weight(place):
+    with FakeBackend() as one, FakeBackend() as two, FakeBackend() as own, Gatehouse(
+            place / "g", backend=one.port, domains="example.org, own.example", backend_settings="weight = 1",
+            extra=backend("second", two.port, "weight = 3") +
+            backend("own", own.port, "domains = {own.example}")) as g:
+        assert offers(g, "8BITMIME")
+        for _ in range(60):
+            with Client(g.port) as c:
+                c.hello()
+                assert c.mail()[0] == 250
+        assert len(one.messages) + len(two.messages) == 60 and not own.messages
+        assert 4 <= len(one.messages) < len(two.messages)
+        with Client(g.port) as c:
+            c.hello()
+            assert c.mail(rcpt="x@own.example")[0] == 250
+            assert len(own.messages) == 1
+            # Two backends in one mail: the second recipient comes again.
+            assert c.code("MAIL FROM:<a@example.net>") == 250
+            assert c.code("RCPT TO:<x@own.example>") == 250
+            assert c.code("RCPT TO:<b@example.org>") == 452
+            assert c.code("RCPT TO:<y@own.example>") == 250
+            assert c.code("RSET") == 250
+            # What was refused binds nobody.
+            own.script["RCPT"] = b"550 5.1.1 who\r\n"
+            assert c.code("MAIL FROM:<a@example.net>") == 250
+            assert c.code("RCPT TO:<x@own.example>") == 550
+            assert c.code("RCPT TO:<b@example.org>") == 250
+
+
+def test_by_listener(place):
+    port = free_port()
+    with FakeBackend() as one, FakeBackend() as two, Gatehouse(
+            place / "g", backend=one.port, listen_settings="backends = {main}",
+            extra=backend("second", two.port) +
+            f"listen other {{ address = 127.0.0.1:{port} backends = {{second}} }}") as g:
+        for p, b in ((g.port, one), (port, two)):
+            with Client(p) as c:
+                c.hello()
+                assert c.mail()[0] == 250
+            assert len(b.messages) == 1
+
+
+def relay_to_unix(path, port):
+    """A unix socket before a TCP port."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(8)
+
+    def copy(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def serve():
+        while True:
+            a, _ = listener.accept()
+            b = socket.create_connection(("127.0.0.1", port))
+            for x, y in ((a, b), (b, a)):
+                threading.Thread(target=copy, args=(x, y), daemon=True).start()
+    threading.Thread(target=serve, daemon=True).start()
+    return listener
+
+
+def test_unix_sockets(place):
+    with FakeBackend() as b:
+        relay_to_unix(place / "backend", b.port)
+        with Gatehouse(place / "g", backend=b.port, listen_settings="backends = {sock}",
+                       extra=f'backend sock {{ address = "unix:{place}/backend" }}\n'
+                             f'listen sock {{ address = "unix:{place}/smtp" backends = {{sock}} }}\n') as g:
+            with Client(g.port) as c:
+                c.hello()
+                assert c.mail()[0] == 250
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(10)
+            s.connect(str(place / "smtp"))
+            f = s.makefile("rb")
+            assert f.readline().startswith(b"220 ")
+            for line in (b"HELO local", b"MAIL FROM:<a@example.net>", b"RCPT TO:<b@example.org>", b"DATA"):
+                s.sendall(line + b"\r\n")
+                assert f.readline()[:1] in b"23", line
+            s.sendall(b"Subject: x\r\n\r\nover a socket\r\n.\r\n")
+            assert f.readline().startswith(b"250 ")
+        assert len(b.messages) == 2
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="skipped: no IPv6 on this machine")
+def test_ipv6(place):
+    port = free_port()
+    with FakeBackend() as b:
+        six = socket.socket(socket.AF_INET6)
+        six.bind(("::1", 0))
+        six.listen(8)
+        seen = []
+
+        def serve():
+            while True:
+                a, _ = six.accept()
+                seen.append(1)
+                f = a.makefile("rb")
+                a.sendall(b"220 six\r\n")
+                for line in f:
+                    a.sendall(b"354 go\r\n" if line.startswith(b"DATA") else b"250 ok\r\n" if line != b"." else b"")
+                    if line.startswith(b"DATA"):
+                        while f.readline() != b".\r\n":
+                            pass
+                        a.sendall(b"250 2.0.0 six has it\r\n")
+        threading.Thread(target=serve, daemon=True).start()
+        with Gatehouse(place / "g", backend=b.port, listen_settings="backends = {main}",
+                       extra=f'backend six {{ address = "[::1]:{six.getsockname()[1]}" }}\n'
+                             f'listen six {{ address = "[::1]:{port}" backends = {{six}} }}\n') as g:
+            with Client(port, host="::1") as c:
+                c.hello()
+                code, text = c.mail()
+                assert code == 250 and "six has it" in text
+            assert g.wait_log("client=::1")
+
+
+def test_parameters(place):
+    with FakeBackend(ehlo=DSN) as b, Gatehouse(place / "g", backend=b.port, limits="recipients = 77 messages = 33") as g:
+        assert offers(g, "DSN")
+        with Client(g.port) as c:
+            assert "LIMITS MAILMAX=33 RCPTMAX=77" in c.hello().split("\n")
+            for mail, want in (("RET=ALL", 501), ("RET=HDRS ENVID=a=b", 501), ("ENVID=", 501), ("AUTH=<>", 555),
+                               ("REQUIRETLS", 555), ("RET=FULL RET=HDRS", 501)):
+                assert c.code(f"MAIL FROM:<a@example.net> {mail}") == want, mail
+            assert c.code("MAIL FROM:<a@example.net> RET=HDRS ENVID=QQ+2B1") == 250
+            for rcpt, want in (("NOTIFY=SOMETIMES", 501), ("NOTIFY=NEVER,DELAY", 501), ("ORCPT=bob", 501),
+                               ("NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob@example.org", 250)):
+                assert c.code(f"RCPT TO:<b@example.org> {rcpt}") == want, rcpt
+        assert "MAIL FROM:<a@example.net> RET=HDRS ENVID=QQ+2B1" in b.commands
+        assert "RCPT TO:<b@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob@example.org" in b.commands
+
+
+def test_what_a_backend_has_lost(place):
+    """EHLO promised SMTPUTF8; the backend that comes back has none: the mail is not spoilt."""
+    with FakeBackend() as b, Gatehouse(place / "g", backend=b.port) as g:
+        assert offers(g, "SMTPUTF8")
+        with Client(g.port) as c:
+            c.hello()
+            b.ehlo = b"250-fake\r\n250 PIPELINING\r\n"
+            b.hang_up()
+            time.sleep(0.1)
+            assert c.code("MAIL FROM:<ä@example.net> SMTPUTF8".encode()) == 250
+            assert c.code("RCPT TO:<b@example.org>") == 451
+
+
+def test_requiretls_and_auth_parameter(place):
+    """REQUIRETLS is offered under TLS, when the backend has it; AUTH= is passed on for those who authenticated."""
+    cert, key = certificates.make(place)
+    ehlo = FakeBackend.EHLO.replace(b"250 ENHANCED", b"250-REQUIRETLS\r\n250-AUTH PLAIN\r\n250 ENHANCED")
+    with FakeBackend(script={"AUTH": b"235 2.7.0 ok\r\n"}, ehlo=ehlo) as b, Gatehouse(
+            place / "g", backend=b.port, extra=f'tls default {{ certificate = "{cert}" key = "{key}" }}',
+            listen_settings="tls = starttls\n  auth-without-tls = on") as g:
+        assert offers(g, "AUTH PLAIN")
+        with Client(g.port) as c:
+            assert "REQUIRETLS" not in c.hello()
+            assert c.code("MAIL FROM:<a@example.net> REQUIRETLS") in (501, 555)
+            assert c.code("MAIL FROM:<a@example.net> AUTH=x=y") == 501
+            assert c.code("MAIL FROM:<a@example.net> AUTH=ada") == 250
+            assert c.code("RCPT TO:<b@example.org>") == 250
+        assert b.commands.count("MAIL FROM:<a@example.net>") == 1
+        import smtplib
+        import ssl
+        context = ssl._create_unverified_context()
+        with smtplib.SMTP("127.0.0.1", g.port) as s:
+            s.starttls(context=context)
+            s.ehlo("c.example.net")
+            assert s.has_extn("requiretls")
+            assert s.login("ada", "secret")[0] == 235
+            assert s.docmd("MAIL FROM:<a@example.net> REQUIRETLS AUTH=ada")[0] == 250
+            assert s.docmd("RCPT TO:<b@example.org>")[0] == 250
+        assert "MAIL FROM:<a@example.net> REQUIRETLS AUTH=ada" in b.commands
+
+
+def test_transparent(place):
+    """The backend sees the client's own address. (Loopback needs no routing.)"""
+    with FakeBackend() as b:
+        peers = []
+        accept = b.sock.accept
+        b.sock.close()
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(8)
+        del accept
+
+        def serve():
+            while True:
+                c, peer = listener.accept()
+                peers.append(peer[0])
+                threading.Thread(target=b._serve, args=(c,), daemon=True).start()
+        threading.Thread(target=serve, daemon=True).start()
+        with Gatehouse(place / "g", backend=listener.getsockname()[1], backend_settings="transparent = on") as g:
+            assert offers(g, "8BITMIME")
+            for address in ("127.0.0.5", "127.0.0.6"):
+                s = socket.create_connection(("127.0.0.1", g.port), 10, source_address=(address, 0))
+                c = Client.__new__(Client)
+                c.sock, c.file = s, s.makefile("rb")
+                c.reply()
+                c.hello()
+                code, text = c.mail()
+                if code == 451 and g.wait_log("Operation not permitted", 1):
+                    pytest.skip("skipped: this user may not use IP_TRANSPARENT")
+                assert code == 250, text
+                c.close()
+        assert peers[-2:] == ["127.0.0.5", "127.0.0.6"]
+        assert len(b.messages) == 2
