@@ -178,19 +178,48 @@ static int score(size_t i, struct slice s)
 	return count == 0 ? 0 : (int)(sum / count) + candidates[i].bias;
 }
 
-static size_t guess_single(struct slice s)
+/* Only what word processors put into English: quotes, dashes, hard spaces. */
+static bool is_western_punctuation(struct slice s)
 {
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.data[i];
+		if (c >= 0x80 && c != 0xa0 && c != 0xa9 && c != 0xad && c != 0xae && c != 0x82 && c != 0x84 && c != 0x85 &&
+		    c != 0x99 && !(c >= 0x91 && c <= 0x97))
+			return false;
+	}
+	return true;
+}
+
+/* Scripts other than Latin write words of such octets; one that stands alone is a sign. */
+static bool has_high_pair(struct slice s)
+{
+	for (size_t i = 1; i < s.len; i++)
+		if ((unsigned char)s.data[i - 1] >= 0x80 && (unsigned char)s.data[i] >= 0x80)
+			return true;
+	return false;
+}
+
+/* *score_r: how well the reading fits, to 100. */
+static size_t guess_single(struct slice s, int *score_r)
+{
+	*score_r = 100;
+	if (is_western_punctuation(s))
+		return charset_index("CP1252");
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	pthread_once(&once, make_model);
 	size_t best = 0;
 	int best_score = score(0, s);
+	bool words = has_high_pair(s);
 	for (size_t i = 1; i < CANDIDATES; i++) {
+		if (!words && !candidates[i].latin)
+			continue;
 		int got = score(i, s);
 		if (got > best_score && model.index[i] < charset_count) {
 			best = i;
 			best_score = got;
 		}
 	}
+	*score_r = best_score;
 	return model.index[best];
 }
 
@@ -254,8 +283,8 @@ static size_t count_kana_euc(struct slice s)
 	return n;
 }
 
-/* charset_count: none of them. */
-static size_t guess_cjk(struct slice s)
+/* charset_count: none of them. *share_r: of characters that are everyday ones. */
+static size_t guess_cjk(struct slice s, double *share_r)
 {
 	size_t best = charset_count;
 	double best_share = 0; /* of characters that are everyday ones */
@@ -275,6 +304,7 @@ static size_t guess_cjk(struct slice s)
 			best_share = share;
 		}
 	}
+	*share_r = best_share;
 	return best;
 }
 
@@ -315,10 +345,11 @@ size_t charset_guess(struct slice bytes)
 		return charset_index("ISO-2022-JP");
 	if (has_many_zeros(s, &index))
 		return index;
-	if (!stands_among_ascii(s)) {
-		index = guess_cjk(s);
-		if (index < charset_count)
-			return index;
-	}
-	return guess_single(s);
+	int fits;
+	double share;
+	size_t single = guess_single(s, &fits);
+	if (stands_among_ascii(s))
+		return single;
+	index = guess_cjk(s, &share);
+	return index < charset_count && (share >= 0.6 || fits < 50) ? index : single;
 }

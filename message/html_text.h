@@ -3,13 +3,12 @@
 /*
  * html_text: what the eye sees of an HTML part, what is hidden from it, its
  * links, and the counts that rules ask for. Linear on any input, bounded in
- * nesting and in what is kept; never fails.
+ * what is kept; never fails.
  */
 #include "base/arena.h"
 
 struct html_limits {
 	size_t links;       /* kept. 0: 10,000 */
-	unsigned depth;     /* open elements whose style is followed. 0: 256 */
 };
 
 enum html_hidden {              /* why text is hidden */
@@ -27,7 +26,8 @@ struct html_link {
 	struct slice uri;       /* trimmed, resolved against <base> (RFC 3986 5), UTF-8 */
 	struct slice written;   /* the attribute's value, entities undone, trimmed */
 	struct slice text;      /* of <a>: what stands inside, "<img>" for an image; else empty */
-	bool hidden;            /* its text or place is hidden */
+	bool hidden;            /* its place is hidden */
+	size_t anchor;          /* of <a>: index into html->anchors; SIZE_MAX: none */
 };
 
 struct html_tag {

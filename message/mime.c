@@ -256,7 +256,7 @@ static void make_part(struct mime_builder *b, const struct pending_part *p)
 	*part = (struct part){ .parent = p->parent, .depth = p->depth, .raw = p->raw,
 		.alternative = p->alternative };
 	part->begin = p->copied ? SIZE_MAX : (size_t)(p->raw.data - b->message->raw.data);
-	if (p->parent >= 0)
+	if (p->parent >= 0 && !p->alternative)
 		mime->parts[p->parent].children++;
 	if (p->depth > mime->max_depth)
 		mime->max_depth = p->depth;

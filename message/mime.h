@@ -42,7 +42,7 @@ enum part_defect {
 struct part {
 	int parent;                  /* index; -1: the message itself (always part 0) */
 	unsigned depth;              /* 0: the message itself */
-	size_t children;             /* how many parts name it as parent */
+	size_t children;             /* how many parts proper (no other readings) it has */
 	struct slice type;           /* effective, lower case: "text/plain" where missing or unreadable */
 	struct slice declared_type;  /* as the header has it, lower case; empty: none */
 	struct parameters content_type, content_disposition;

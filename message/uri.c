@@ -173,6 +173,21 @@ static void add_host(struct uris *uris, struct uri *uri, const struct uri_host *
 	uri->hosts[uri->host_count++] = *host;
 }
 
+static struct uri *push_uri(struct uris *uris, const struct uri *uri, size_t slot)
+{
+	if (uris->count == uris->cap) {
+		size_t cap = uris->cap ? uris->cap * 2 : 16;
+		struct uri *more = arena_array(uris->arena, struct uri, cap);
+		if (uris->count > 0)
+			memcpy(more, uris->list, uris->count * sizeof(*more));
+		uris->list = more;
+		uris->cap = cap;
+	}
+	uris->list[uris->count++] = *uri;
+	uris->index[slot] = uris->count;
+	return &uris->list[uris->count - 1];
+}
+
 static struct uri *make_uri(struct uris *uris, const struct uri_finding *f, size_t slot)
 {
 	struct uri uri = { .raw = f->uri };
@@ -184,17 +199,7 @@ static struct uri *make_uri(struct uris *uris, const struct uri_finding *f, size
 	}
 	if (f->must_host && uri.host_count == 0)
 		return NULL;
-	if (uris->count == uris->cap) {
-		size_t cap = uris->cap ? uris->cap * 2 : 16;
-		struct uri *more = arena_array(uris->arena, struct uri, cap);
-		if (uris->count > 0)
-			memcpy(more, uris->list, uris->count * sizeof(*more));
-		uris->list = more;
-		uris->cap = cap;
-	}
-	uris->list[uris->count++] = uri;
-	uris->index[slot] = uris->count;
-	return &uris->list[uris->count - 1];
+	return push_uri(uris, &uri, slot);
 }
 
 static void add_tag(struct uris *uris, struct uri *uri, const char *tag)
@@ -250,6 +255,25 @@ void uris_add(struct uris *uris, const struct uri_finding *finding)
 		add_tag(uris, uri, f.tag);
 	if (f.anchor.data != NULL)
 		add_anchor(uris, uri, f.anchor);
+}
+
+void uris_from_dkim(struct uris *uris, struct slice value)
+{
+	struct slice rest = value, tag;
+	while (rest.data != NULL && slice_split(&rest, ';', &tag)) {
+		size_t eq = slice_chr(tag, '='), slot;
+		struct uri_host host;
+		if (eq == SLICE_NPOS || !slice_eq(slice_trim(slice_head(tag, eq)), SLICE("d")))
+			continue;
+		struct uri uri = { .types = URI_DKIM };
+		uri.raw = arena_printf(uris->arena, "domainkeys:%.*s", SLICE_ARG(slice_trim(slice_from(tag, eq + 1))));
+		if (uris->count == uris->limits.uris || find_uri(uris, uri.raw, &slot) != NULL ||
+		    !uri_host(uris->arena, slice_from(uri.raw, 11), &host))
+			continue;
+		uri.hosts = arena_array(uris->arena, struct uri_host, 1);
+		uri.hosts[uri.host_count++] = host;
+		push_uri(uris, &uri, slot);
+	}
 }
 
 static const struct {

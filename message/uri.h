@@ -23,7 +23,7 @@ enum uri_type {
 	URI_META = 1 << 11,       /* refresh */
 	URI_BACKGROUND = 1 << 12, /* background attribute or style */
 	URI_HIDDEN = 1 << 13,     /* only where the eye doesn't see it */
-	URI_REDIRECTED = 1 << 14, /* stands inside another one */
+	URI_DKIM = 1 << 14,       /* d= of a DKIM signature: a host for look-ups, no forms for rules */
 };
 
 struct uri_host {
@@ -69,6 +69,9 @@ void uris_init(struct uris *uris, struct arena *arena, const struct uri_limits *
 void uris_from_text(struct uris *uris, struct slice text, bool hidden);
 /* One found in HTML; tag and anchor may be NULL and empty. */
 void uris_from_html(struct uris *uris, struct slice uri, const char *tag, struct slice anchor, bool hidden);
+
+/* The signing domain of a DKIM-Signature or DomainKey-Signature field's value. */
+void uris_from_dkim(struct uris *uris, struct slice value);
 
 /* All forms of one URI as rules see them, itself first. */
 size_t uri_clean(struct arena *arena, struct slice uri, const struct uri_limits *limits,

@@ -6,7 +6,7 @@
  * is looked through once.
  */
 #include "base/psl.h"
-#include "base/utf8.h"
+#include "message/text_space.h"
 #include "message/uri.h"
 #include "message/uri_list.h"
 
@@ -325,15 +325,7 @@ static size_t link_end(struct slice s)
 	unsigned char c = (unsigned char)s.data[0];
 	if (c < 0x80)
 		return ends_link(c) ? 1 : 0;
-	if (c == 0xc2)
-		return s.len > 1 && (unsigned char)s.data[1] == 0xa0 ? 2 : 0; /* U+00A0 */
-	if (c != 0xe2 && c != 0xe3)
-		return 0;
-	uint32_t code;
-	size_t n = utf8_next(s, &code);
-	bool space = (code >= 0x2000 && code <= 0x200a) || code == 0x2028 || code == 0x2029 || code == 0x202f ||
-		code == 0x205f || code == 0x3000;
-	return n > 0 && space ? n : 0;
+	return text_space_len(s);
 }
 
 void uris_from_text(struct uris *uris, struct slice text, bool hidden)
