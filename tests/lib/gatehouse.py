@@ -95,12 +95,13 @@ limits {{ {limits} }}
             self.reader = threading.Thread(target=lambda: None)
             self.reader.start()
             return
+        at = len(self.lines)
         self.process = subprocess.Popen([self.program, "run", "-c", str(self.conf)], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         self.reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
         self.reader.start()
         if wait:
-            assert self.wait_log("ready", 30), "gatehouse did not get ready:\n" + self.log()
+            assert self.wait_log("ready", 30, since=at), "gatehouse did not get ready:\n" + self.log()
 
     def _read(self, pipe):
         for line in pipe:

@@ -1,0 +1,436 @@
+"""Gatehouse as a milter inside a real Postfix: what clients are told, and what recipients see."""
+import os
+import re
+import signal
+import smtplib
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from corpora import unpack
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+import authdata  # noqa: E402
+from gatehouse import Client  # noqa: E402
+from milter import MilterGate, main_cf  # noqa: E402
+from postfix import Postfix  # noqa: E402
+
+ZONE = """\
+example.net. 60 IN A 192.0.2.1
+example.net. 60 IN TXT "v=spf1 ip4:192.0.2.0/24 -all"
+pass.example. 60 IN TXT "v=spf1 ip4:192.0.2.7 -all"
+pass.example. 60 IN A 192.0.2.7
+mail.pass.example. 60 IN A 192.0.2.7
+7.2.0.192.in-addr.arpa. 60 IN PTR mail.pass.example.
+fail.example. 60 IN TXT "v=spf1 -all"
+;! broken.example SERVFAIL
+"""
+FILTERS = """
+filter spf { fail = reject  on-error = defer }
+filter iprev { enabled = off }
+policy default { tag = 4  quarantine = 6  discard = 8  reject = 10  subject-tag = "[SPAM]"
+  scores = {"DKIM_NONE=0", "ARC_NONE=0"} }
+policy tagged { recipients = {tagged@example.org}  tag = 1  scores = {"DKIM_NONE=2"}  subject-tag = "[SPAM {score}]" }
+policy held { recipients = {held@example.org}  quarantine = 1  scores = {"DKIM_NONE=2"} }
+policy lost { recipients = {lost@example.org}  discard = 1  scores = {"DKIM_NONE=2"} }
+policy refused { recipients = {refused@example.org}  actions = {"DKIM_NONE=reject"}
+  replies = {"DKIM_NONE=554 5.7.1 100% spam, not 99%s"} }
+"""
+XCLIENT = "XCLIENT ADDR=192.0.2.7 PORT=4321 NAME=mail.pass.example"
+SIMPLE = b"From: ann@pass.example\r\nSubject: hello\r\n\r\nhi\r\n"
+POSTFIX = """smtputf8_enable = yes
+enable_long_queue_ids = yes
+"""
+
+
+@pytest.fixture(name="place", scope="module")
+def readable_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("milter")
+    for p in (folder, folder.parent, folder.parent.parent):
+        p.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(name="gate", scope="module")
+def running_gate(place):
+    g = MilterGate(place / "gate", dns=f'zone-file = "{place / "zone"}"', limits="message-size = 200k",
+                   extra=FILTERS, inet_milter="relay = on", rules=None)
+    (place / "zone").write_text(ZONE)
+    with g:
+        yield g
+    assert "ThreadSanitizer" not in g.log()
+
+
+@pytest.fixture(name="servers", scope="module", params=["unix", "inet"])
+def both_sockets(request, place, gate):
+    address = gate.unix if request.param == "unix" else gate.inet
+    with Postfix(place / f"pf-{request.param}", xclient="127.0.0.0/8",
+                 extra=main_cf(address, more=POSTFIX)) as postfix:
+        yield gate, postfix
+
+
+def session(postfix, xclient=XCLIENT):
+    c = Client(postfix.port)
+    c.hello()
+    if xclient:
+        assert c.code(xclient) == 220
+        c.hello("mail.pass.example")
+    return c
+
+
+def send(postfix, body=SIMPLE, rcpt="bob@example.org", sender="ann@pass.example", xclient=XCLIENT):
+    with session(postfix, xclient) as c:
+        return c.mail(rcpt, sender, body)
+
+
+def deliver(postfix, body=SIMPLE, **how):
+    """Sends it and returns it as the recipient sees it, lines ended by LF."""
+    before = set(postfix.files())
+    code, text = send(postfix, body, **how)
+    assert code == 250, text
+    end = time.time() + 20
+    while time.time() < end:
+        new = set(postfix.files()) - before
+        if new:
+            return new.pop().read_bytes()
+        time.sleep(0.02)
+    raise AssertionError("not delivered: " + postfix.log_text()[-2000:])
+
+
+def test_accepted_mail_gets_our_fields_on_top(servers):
+    _, postfix = servers
+    mail = deliver(postfix)
+    top = mail[mail.index(b"Delivered-To"):].split(b"\n", 1)[1]
+    assert re.match(rb"Received-SPF: pass .*?\n(?=\S)", top, re.S), top.decode()
+    names = re.findall(rb"(?m)^([A-Za-z-]+):", top[:top.index(b"\n\n")])
+    assert names == [b"Received-SPF", b"Authentication-Results", b"X-Spam-Score", b"X-Spam-Status", b"Received",
+                     b"From", b"Subject"]
+    assert b"Authentication-Results: gate.example.org" in top and b"spf=pass" in top
+    assert b"smtp.remote-ip=192.0.2.7" in top or b"192.0.2.7" in top
+
+
+def test_what_the_server_told_is_logged(servers):
+    gate, postfix = servers
+    at = len(gate.lines)
+    deliver(postfix)
+    line = gate.wait_log("event=transaction", since=at)
+    assert "client=192.0.2.7" in line and "rdns=mail.pass.example" in line and "helo=mail.pass.example" in line
+    queue_id = re.search(r"queue_id=(\S+)", line).group(1)
+    assert f"{queue_id}: from=<ann@pass.example>" in postfix.log_text()
+
+
+def test_forged_fields_are_removed_by_their_place(servers):
+    _, postfix = servers
+    forged = (b"Authentication-Results: gate.example.org; spf=pass 1\r\n"
+              b"Authentication-Results: other.example; spf=pass\r\n"
+              b"X-Spam-Flag: NO\r\n"
+              b"authentication-results: GATE.example.org;\r\n\tdkim=pass 2\r\n"
+              b"Authentication-Results: third.example; dkim=pass\r\n"
+              b"X-Spam-Status: No, score=-100\r\n"
+              b"X-Spam-Status: No, score=-200\r\n"
+              b"Authentication-Results: gate.example.org; dmarc=pass 3\r\n")
+    mail = deliver(postfix, forged + SIMPLE)
+    assert mail.lower().count(b"authentication-results: gate.example.org") == 1
+    assert b"other.example; spf=pass\n" in mail and b"third.example; dkim=pass\n" in mail
+    assert b"-100" not in mail and b"-200" not in mail and b"X-Spam-Flag" not in mail
+    assert not re.search(rb"=pass [123]", mail)
+
+
+def test_tagged(servers):
+    _, postfix = servers
+    mail = deliver(postfix, rcpt="tagged@example.org")
+    assert b"\nX-Spam-Flag: YES\n" in mail and b"\nSubject: [SPAM 2.0] hello\n" in mail
+    assert re.search(rb"\nX-Spam-Report:\n\t\* ", mail)
+    mail = deliver(postfix, b"From: ann@pass.example\r\n\r\nno subject\r\n", rcpt="tagged@example.org")
+    assert mail.count(b"\nSubject: [SPAM 2.0]\n") == 1
+
+
+def test_refused_at_the_end_with_percent(servers):
+    _, postfix = servers
+    code, text = send(postfix, rcpt="refused@example.org")
+    assert code == 554
+    assert re.fullmatch(r"5\.7\.1 100% spam, not 99%s \([0-9a-zBC]{12}\)", text), text
+
+
+def test_refused_at_rcpt_for_one_recipient_only(servers):
+    gate, postfix = servers
+    at = len(gate.lines)
+    with session(postfix, XCLIENT.replace("192.0.2.7", "198.51.100.1")) as c:
+        assert c.code("MAIL FROM:<eve@fail.example>") == 250
+        code, text = c.cmd("RCPT TO:<bob@example.org>")
+        assert code == 550 and text.startswith("5.7.23 fail.example does not let 198.51.100.1 send its mail"), text
+        assert c.code("RCPT TO:<postmaster@example.org>") == 250
+    assert gate.wait_log("recipient refused", since=at)
+
+
+def test_deferred(servers):
+    _, postfix = servers
+    with session(postfix) as c:
+        assert c.code("MAIL FROM:<eve@broken.example>") == 250
+        code, text = c.cmd("RCPT TO:<bob@example.org>")
+        assert code == 451 and text.startswith("4.7.24 "), text
+
+
+def test_quarantined_is_held_by_postfix(servers):
+    gate, postfix = servers
+    at = len(gate.lines)
+    code, text = send(postfix, rcpt="held@example.org")
+    assert code == 250
+    queue_id = re.search(r"queued as (\S+)", text).group(1)
+    assert "action=quarantine" in gate.wait_log("event=transaction", since=at)
+    held = subprocess.run(["postqueue", "-c", str(postfix.conf), "-p"], capture_output=True, text=True).stdout
+    assert queue_id + "!" in held
+    subprocess.run(["postsuper", "-c", str(postfix.conf), "-d", queue_id], check=True, capture_output=True)
+
+
+def test_discarded_only_where_asked(servers):
+    gate, postfix = servers
+    at, before = len(gate.lines), len(postfix.files())
+    assert send(postfix, rcpt="lost@example.org")[0] == 250
+    assert "action=discard" in gate.wait_log("event=transaction", since=at)
+    deliver(postfix)
+    assert len(postfix.files()) == before + 1
+
+
+def test_too_big_says_our_limit(servers):
+    gate, postfix = servers
+    at = len(gate.lines)
+    code, text = send(postfix, SIMPLE + b"0123456789abcdef\r\n" * 40000)
+    assert code == 552 and text.startswith("5.3.4"), text
+    size = int(re.search(r" size=(\d+)", gate.wait_log("event=transaction", since=at)).group(1))
+    assert size < 400000, "the body was read on though it mattered no more"
+
+
+def test_relay_is_the_servers_unless_asked(place, gate):
+    for address, want in ((gate.unix, 250), (gate.inet, 550)):
+        with Postfix(place / f"relay-{want}", domains="example.org elsewhere.example", xclient="127.0.0.0/8",
+                     extra=main_cf(address)) as postfix, session(postfix) as c:
+            assert c.code("MAIL FROM:<ann@pass.example>") == 250
+            code, text = c.cmd("RCPT TO:<bob@elsewhere.example>")
+            assert code == want, text
+            assert want == 250 or "Relaying denied" in text
+
+
+def test_8bit_and_smtputf8(servers):
+    gate, postfix = servers
+    raw = "From: ann@pass.example\r\nSubject: grüße\r\n\r\nschöne Grüße\r\n".encode()
+    assert raw[raw.index(b"Subject"):].replace(b"\r\n", b"\n") in deliver(postfix, raw)
+    latin = "From: ann@pass.example\r\nSubject: \xe4\xf6\r\n\r\n\xfc\r\n".encode("latin-1")
+    assert b"\nSubject: \xe4\xf6\n\n\xfc\n" in deliver(postfix, latin)
+    at, before = len(gate.lines), set(postfix.files())
+    with session(postfix) as c:
+        assert c.code("MAIL FROM:<änn@pass.example> SMTPUTF8".encode()) == 250
+        assert c.code("RCPT TO:<böb@example.org>".encode()) == 250
+        assert c.code("DATA") == 354
+        c.send(raw + b".\r\n")
+        assert c.reply()[0] == 250
+    line = gate.wait_log("event=transaction", since=at)
+    assert "from=\"änn@pass.example\"" in line and "to=\"böb@example.org\"" in line, line
+    while set(postfix.files()) == before:
+        time.sleep(0.02)
+
+
+def test_many_mails_and_resets_in_one_session(servers):
+    gate, postfix = servers
+    at = len(gate.lines)
+    with session(postfix) as c:
+        for n in range(10):
+            assert c.code("MAIL FROM:<ann@pass.example>") == 250
+            assert c.code("RCPT TO:<bob@example.org>") == 250
+            assert c.code("RSET") == 250
+            assert c.mail(sender="ann@pass.example", body=SIMPLE)[0] == 250
+        assert c.code("MAIL FROM:<ann@pass.example>") == 250
+        assert c.code("RCPT TO:<bob@example.org>") == 250
+    end = time.time() + 5
+    while time.time() < end and sum("event=transaction" in x for x in gate.lines[at:]) < 21:
+        time.sleep(0.02)
+    assert sum("action=accept" in x for x in gate.lines[at:]) == 10
+    assert sum("action=abort" in x for x in gate.lines[at:]) == 11
+    assert gate.status()["sessions_now"] <= 1
+
+
+# ---- DKIM
+
+HEADER = (b"From: Ann <ann@pass.example>\r\nTo:bob@example.org\r\nSubject:   three  spaces\r\n\tand a fold\r\n  and another\r\n"
+          b"X-Empty:\r\nX-Blank: \r\nMIME-Version: 1.0\r\nContent-Type: text/plain;\r\n\tcharset=utf-8\r\n"
+          b"Date:\tSun, 22 Nov 2026 10:00:00 +0000\r\n")
+BODY = b"\r\nDots:\r\n.\r\n..x\r\n  leading  and trailing \t \r\n\r\n\r\n"
+
+
+@pytest.mark.parametrize("canon", [(b"simple", b"simple"), (b"relaxed", b"simple"), (b"relaxed", b"relaxed")])
+def test_dkim_holds_for_us_and_downstream(place, canon):
+    dkim = pytest.importorskip("dkim")
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    import base64
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL,
+                            serialization.NoEncryption())
+    public = base64.b64encode(key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).decode()
+    record = f"v=DKIM1; k=rsa; p={public}"
+    mail = HEADER + BODY
+    signature = dkim.sign(mail, b"s1", b"pass.example", pem, canonicalize=canon,
+                          include_headers=[b"from", b"to", b"subject", b"x-empty", b"x-blank", b"content-type", b"date"])
+    folder = place / ("dkim-" + b"-".join(canon).decode())
+    folder.mkdir()
+    (folder / "zone").write_text(ZONE + authdata.txt("s1._domainkey.pass.example", record))
+    with MilterGate(folder / "gate", dns=f'zone-file = "{folder / "zone"}"') as gate, \
+            Postfix(folder / "pf", xclient="127.0.0.0/8", extra=main_cf(gate.unix)) as postfix:
+        wire = re.sub(rb"(?m)^\.", b"..", signature + mail)
+        seen = deliver(postfix, wire)
+        assert b"dkim=pass" in seen, seen.decode()
+        received = seen[seen.index(b"Authentication-Results"):].replace(b"\n", b"\r\n")
+        assert dkim.verify(received, dnsfunc=lambda name, timeout=5: record.encode())
+
+
+# ---- much mail, and trouble
+
+@pytest.mark.parametrize("kind", ["unix", "inet"])
+def test_corpora(place, data, kind):
+    """Nothing hangs or is lost: each mail is delivered with our fields, or refused by us."""
+    files = [f for f in sorted(unpack(data).glob("*/**/*")) if f.is_file() and not f.name.startswith(".")]
+    files = files[::max(1, len(files) // 300)][:300]
+    with MilterGate(place / f"gate-c-{kind}", limits="received-headers = 100") as gate, \
+            Postfix(place / f"pf-c-{kind}", extra=main_cf(gate.unix if kind == "unix" else gate.inet)) as postfix:
+        codes = {}
+        with session(postfix, None) as c:
+            for f in files:
+                raw = re.sub(rb"\r\n|\r|\n", b"\r\n", f.read_bytes().replace(b"\0", b""))
+                raw = re.sub(rb"(?m)^\.", b"..", raw if raw.endswith(b"\r\n") else raw + b"\r\n")
+                if raw.startswith(b"From "):
+                    raw = raw.split(b"\r\n", 1)[1]
+                code, text = c.mail(body=raw)
+                codes.setdefault(code, []).append((f, text))
+                assert code in (250, 554, 550), (f, code, text)
+                assert code == 250 or re.search(r"\([0-9a-zBC]{12}\)$", text), (f, text)
+        mails = postfix.wait_mails(len(codes[250]), 60)
+        print({k: len(v) for k, v in codes.items()})
+        assert len(mails) == len(codes[250])
+        assert all(m.count(b"\nX-Spam-Status: ") == 1 for m in mails)
+        assert len(gate.transactions()) == len(files)
+
+
+class Load(threading.Thread):
+    """Sends one mail after the other, each numbered, in sessions of a few."""
+
+    def __init__(self, postfix, number):
+        super().__init__(daemon=True)
+        self.postfix, self.number = postfix, number
+        self.codes, self.taken, self.stop = [], [], False
+        self.start()
+
+    def run(self):
+        n = 0
+        while not self.stop:
+            try:
+                with Client(self.postfix.port) as c:
+                    code = c.cmd("EHLO load.example.net")[0]
+                    for _ in range(5):
+                        n += 1
+                        label = f"{self.number}-{n}"
+                        code, text = c.mail(body=SIMPLE.replace(b"hello", label.encode()), sender="ann@pass.example")
+                        self.codes.append((code, text))
+                        if code == 250:
+                            self.taken.append(label)
+                        elif c.code("RSET") != 250:
+                            break
+            except OSError as e:
+                self.codes.append((0, str(e)))
+
+
+def load_of(postfix, count=4):
+    return [Load(postfix, i) for i in range(count)]
+
+
+def end_load(loads, postfix):
+    """All codes, once everything taken has arrived, and with our fields."""
+    for load in loads:
+        load.stop = True
+    for load in loads:
+        load.join(60)
+    taken = {label for load in loads for label in load.taken}
+    assert postfix.wait_idle(60)
+    mails = postfix.wait_mails(len(taken), 30)
+    there = {re.search(rb"\nSubject: (\S+)", m).group(1).decode() for m in mails}
+    assert taken <= there, "acknowledged and not delivered"
+    assert all(b"\nX-Spam-Status: " in m for m in mails), "a mail passed unscanned"
+    return [code for load in loads for code in load.codes]
+
+
+@pytest.mark.parametrize("kind", ["unix", "inet"])
+def test_reload_under_load_drops_nobody(place, kind):
+    with MilterGate(place / f"gate-r-{kind}") as gate, \
+            Postfix(place / f"pf-r-{kind}", extra=main_cf(gate.unix if kind == "unix" else gate.inet)) as postfix:
+        loads = load_of(postfix)
+        for _ in range(5):
+            time.sleep(1)
+            gate.process.send_signal(signal.SIGHUP)
+        time.sleep(1.5)
+        codes = end_load(loads, postfix)
+        print(len(codes), "mails over", gate.status()["generation"], "generations")
+        assert gate.status()["generation"] >= 4 and len(codes) > 50
+        assert {code for code, _ in codes} == {250}, [c for c in codes if c[0] != 250][:3]
+
+
+def test_killed_under_load_nothing_lost_or_unscanned(place):
+    with MilterGate(place / "gate-k") as gate, Postfix(place / "pf-k", extra=main_cf(gate.unix)) as postfix:
+        loads = load_of(postfix)
+        for _ in range(6):
+            time.sleep(0.6)
+            for pid in gate.worker_pids():
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(2)
+        codes = end_load(loads, postfix)
+        kinds = {code // 100 for code, _ in codes}
+        assert kinds <= {2, 4, 0}, [c for c in codes if c[0] >= 500][:3]
+        assert sum(code == 250 for code, _ in codes) > 20
+
+
+def test_stopped_gatehouse_defers_and_comes_back(place):
+    gate = MilterGate(place / "gate-s")
+    with gate, Postfix(place / "pf-s", extra=main_cf(gate.unix)) as postfix:
+        assert send(postfix, xclient=None)[0] == 250
+        assert gate.stop() == 0
+        with session(postfix, None) as c:
+            assert c.code("MAIL FROM:<ann@pass.example>") in (250, 451)
+            code, text = c.cmd("RCPT TO:<bob@example.org>")
+            assert code in (451, 503), text
+        gate.start()
+        assert send(postfix, xclient=None)[0] == 250
+        assert len(postfix.wait_mails(2, 20)) == 2
+
+
+def test_slow_answers_hold_the_session_and_no_other(place):
+    """A dead name server: the mail is answered at the deadline, others go on."""
+    import socket
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        with MilterGate(place / "gate-d", limits="end-deadline = 3s", extra="filter spf { on-error = defer }",
+                        dns=f"forward = {{127.0.0.1@{silent.getsockname()[1]}}} dnssec = no timeout = 20s") as gate, \
+                Postfix(place / "pf-d", xclient="127.0.0.0/8", extra=main_cf(gate.unix)) as postfix:
+            start = time.time()
+            with session(postfix) as c, session(postfix, None) as local:
+                assert c.code("MAIL FROM:<eve@slow.example>") == 250
+                c.send("RCPT TO:<bob@example.org>\r\n")
+                assert local.cmd("MAIL FROM:<>")[0] == 250
+                assert time.time() - start < 2
+                code, text = c.reply()
+            assert code == 451 and text.startswith("4.7.24"), text
+            assert 2 < time.time() - start < 12
+
+
+def test_smtplib_auth_is_not_needed_for_logins(place):
+    """A login that Postfix knows is who we judge: own users are not."""
+    with MilterGate(place / "gate-a", extra=FILTERS, dns=f'zone-file = "{place / "zone"}"') as gate, \
+            Postfix(place / "pf-a", xclient="127.0.0.0/8", extra=main_cf(gate.unix)) as postfix:
+        at = len(gate.lines)
+        with smtplib.SMTP("127.0.0.1", postfix.port) as s:
+            s.ehlo("client.example.net")
+            assert s.docmd("XCLIENT", "ADDR=198.51.100.1 LOGIN=ann PROTO=ESMTP")[0] == 220
+            s.ehlo("client.example.net")
+            s.sendmail("eve@fail.example", ["bob@example.org"], SIMPLE)
+        assert "user=ann" in gate.wait_log("event=transaction", since=at)
