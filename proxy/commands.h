@@ -13,6 +13,7 @@ int cli_quarantine(int argc, char **argv);
 int cli_spf(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_reload(int argc, char **argv);
+int cli_why(int argc, char **argv);
 /* Executed by the master only (proxy/worker_fds.h). */
 int worker_main(int argc, char **argv);
 int milter_worker_main(int argc, char **argv);

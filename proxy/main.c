@@ -18,6 +18,7 @@ static const struct command COMMANDS[] = {
 	{ "scan", cli_scan, "run saved mail through all filters" },
 	{ "rules", cli_rules, "list the rules, explain one" },
 	{ "spf", cli_spf, "what SPF says of a client, a HELO name and a sender" },
+	{ "why", cli_why, "what became of a message, and why" },
 	{ "quarantine", cli_quarantine, "list, show, release or expire mail that was put aside" },
 	{ "status", cli_status, "counters of a running gateway" },
 	{ "reload", cli_reload, "have a running gateway read its configuration again" },

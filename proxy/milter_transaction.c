@@ -142,6 +142,7 @@ enum milter_reply milter_rcpt(struct milter *m, char *const *args)
 	enum milter_reply reply = refuse(m, &refusal);
 	stats_add(m->server->stats, m->server->row, STAT_RCPT_REFUSED, 1);
 	log_recipient(m, r);
+	transaction_log_recipient(t->scan, t->id, &refusal);
 	return reply;
 }
 

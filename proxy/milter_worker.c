@@ -22,6 +22,7 @@
 #include "proxy/milter_library.h"
 #include "proxy/resolver_setup.h"
 #include "proxy/worker_fds.h"
+#include "proxy/transaction_log.h"
 #include "proxy/worker_setup.h"
 
 #define LOOK_MS 50         /* while draining: how often the sessions are counted */
@@ -129,6 +130,7 @@ static bool set_up(struct milter_server *s, char **argv)
 	size_t index = (size_t)atoi(argv[3]);
 	log_open((enum log_target)config->log->target, (enum log_format)config->log->format,
 		 (enum log_level)config->log->level, "milter");
+	transaction_log_open(config, s->row);
 	s->config = index < config->milter_count ? &config->milters[index] : NULL;
 	s->spool = worker_spool(config);
 	return s->config != NULL;

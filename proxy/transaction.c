@@ -131,6 +131,7 @@ static void refuse_recipient(struct transaction *t, const struct refusal *r)
 	log_line(LOG_INFO, session_log(s), "recipient refused", "%s <%.*s> to <%.*s>: %u %s %.*s", t->id,
 		 SLICE_ARG(t->scan->envelope.sender.text), SLICE_ARG(current(t)->mailbox.text), r->code, r->enhanced,
 		 SLICE_ARG(r->text));
+	transaction_log_recipient(t->scan, t->id, r);
 	session_error(s, r->code, r->enhanced, "%.*s", SLICE_ARG(judgement_text(t->arena, r->text, t->id)));
 	session_resume(s);
 }

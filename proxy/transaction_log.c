@@ -1,6 +1,11 @@
 #include "proxy/transaction_log.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
+
+#include "policy/journal.h"
+#include "proxy/journal_entry.h"
 
 #include "base/buf.h"
 
@@ -69,6 +74,67 @@ static void add_envelope(struct line *l, const struct transaction_record *r, str
 	add(l, "to", buf_slice(recipients));
 }
 
+/* ---- the journal */
+
+static struct journal *journal;
+
+#define JOURNAL_MIN (64u << 10)
+#define ROWS_MAX 64
+
+void transaction_log_open(const struct config *config, unsigned row)
+{
+	const struct config_state *state = config->state;
+	char folder[1100];
+	if (state->journal_size == 0 || state->directory.len == 0 || access(state->directory.data, W_OK | X_OK) != 0)
+		return;
+	int64_t workers = config->top->workers > 0 ? config->top->workers : sysconf(_SC_NPROCESSORS_ONLN);
+	workers = workers < 1 ? 1 : workers > ROWS_MAX ? ROWS_MAX : workers;
+	uint64_t share = state->journal_size / (2 * (uint64_t)workers); /* two files each */
+	snprintf(folder, sizeof(folder), "%.*s/journal", SLICE_ARG(slice_head(state->directory, 1000)));
+	journal = journal_open(slice_str(folder), row, share > JOURNAL_MIN ? share : JOURNAL_MIN);
+	if (journal == NULL)
+		log_error(NULL, "journal", "%s: %s", folder, strerror(errno));
+}
+
+void transaction_log_close(void)
+{
+	journal_close(&journal);
+}
+
+static void write_entry(const struct scan *scan, const struct journal_entry *entry)
+{
+	struct buf text = { 0 };
+	journal_entry_write(&text, scan, entry);
+	journal_append(journal, buf_slice(&text));
+	buf_free(&text);
+}
+
+static void add_to_journal(const struct transaction_record *r)
+{
+	const struct journal_entry entry = {
+		.id = r->id, .how = r->action, .reply = slice_str(r->reply), .verdict = r->verdict, .recipient = -1,
+	};
+	if (journal != NULL)
+		write_entry(r->scan, &entry);
+}
+
+void transaction_log_recipient(const struct scan *scan, const char *id, const struct refusal *reply)
+{
+	char text[300];
+	bool first = true;
+	if (journal == NULL)
+		return;
+	for (size_t i = 0; i < scan->envelope.recipient_count; i++)
+		first = first && (i == scan->recipient || scan->envelope.recipients[i].accepted);
+	snprintf(text, sizeof(text), "%u %s %.*s", reply->code, reply->enhanced ? reply->enhanced : "",
+		 SLICE_ARG(slice_head(reply->text, 200)));
+	const struct journal_entry entry = {
+		.id = id, .how = "recipient refused", .reply = slice_str(text), .recipient = (int)scan->recipient,
+		.brief = !first,
+	};
+	write_entry(scan, &entry);
+}
+
 void transaction_log(const struct transaction_record *r)
 {
 	struct line l = { .count = 0 };
@@ -93,4 +159,5 @@ void transaction_log(const struct transaction_record *r)
 	buf_free(&recipients);
 	buf_free(&hits);
 	buf_free(&l.numbers);
+	add_to_journal(r);
 }

@@ -18,6 +18,13 @@ struct transaction_record {
 	int64_t t_mail, t_data, t_end, t_filtered, t_done; /* monotonic ms; 0: never came */
 };
 
+/* Into the journal too, where there is one. */
 void transaction_log(const struct transaction_record *record);
+/* The scan's current recipient was refused: into the journal. reply: without the id. */
+void transaction_log_recipient(const struct scan *scan, const char *id, const struct refusal *reply);
+
+/* Opens this process's journal, by the configuration. Once, before threads begin. */
+void transaction_log_open(const struct config *config, unsigned row);
+void transaction_log_close(void);
 
 #endif

@@ -21,6 +21,7 @@
 #include "proxy/resolver_setup.h"
 #include "proxy/session.h"
 #include "proxy/tls.h"
+#include "proxy/transaction_log.h"
 #include "proxy/worker_setup.h"
 #include "proxy/worker_fds.h"
 
@@ -231,6 +232,7 @@ static bool make_parts(struct running *r)
 	if (!make_tls(w))
 		return false;
 	w->store = open_store(w);
+	transaction_log_open(config, w->row);
 	const struct driver_parts parts = {
 		.base = w->base, .resolver = w->resolver, .jobs = w->jobs, .store = w->store,
 	};
@@ -256,6 +258,7 @@ static void tear_down(struct running *r)
 	driver_destroy(&w->driver);
 	if (w->store != NULL)
 		store_close(&w->store);
+	transaction_log_close();
 	jobs_destroy(&w->jobs);
 	resolver_destroy(&w->resolver);
 	zone_destroy(&r->zone);

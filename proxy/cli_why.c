@@ -1,0 +1,65 @@
+/* gatehouse why: all that the journal has of an id. */
+#include <getopt.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "base/arena.h"
+#include "policy/journal.h"
+#include "proxy/cli_config.h"
+#include "proxy/commands.h"
+
+static const char usage[] =
+	"usage: gatehouse why [-c FILE] ID...\n"
+	"Prints what became of a message, and why: its session, each finding with its evidence, each answer of\n"
+	"the name servers, the policy that decided, and what would have made it different. The id stands in\n"
+	"brackets at the end of each answer to a client, in the log, and in the Received field.\n"
+	"Exit status 66: the journal has nothing of it (any more).\n";
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+};
+
+static bool print_entries(const char *folder, const char *id)
+{
+	struct buf out = { 0 };
+	struct slice text = slice_str(id);
+	/* As it stands in a reply. */
+	if (slice_starts(text, SLICE("(")) && slice_ends(text, SLICE(")")))
+		text = slice_sub(text, 1, text.len - 2);
+	size_t n = journal_find(folder, text, &out);
+	if (n > 0)
+		fwrite(out.data, 1, out.len, stdout);
+	else
+		fprintf(stderr, "gatehouse why: the journal %s has nothing of %s\n", folder, id);
+	buf_free(&out);
+	return n > 0;
+}
+
+int cli_why(int argc, char **argv)
+{
+	const char *path = NULL;
+	char folder[1100];
+	int c, status = EX_OK;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+		if (c == 'c')
+			path = optarg;
+		else
+			return fputs(usage, c == 'h' ? stdout : stderr), c == 'h' ? EX_OK : EX_USAGE;
+	}
+	if (optind == argc)
+		return fputs(usage, stderr), EX_USAGE;
+	struct arena *arena = arena_create();
+	struct config_errors errors = { .arena = arena };
+	const struct config *config = cli_config_read(arena, path, NULL, &errors);
+	if (config == NULL) {
+		cli_print_errors(stderr, "", &errors);
+		status = EX_CONFIG;
+	} else {
+		snprintf(folder, sizeof(folder), "%.*s/journal", SLICE_ARG(slice_head(config->state->directory, 1000)));
+		for (int i = optind; i < argc; i++)
+			status = print_entries(folder, argv[i]) ? status : EX_NOINPUT;
+	}
+	arena_destroy(&arena);
+	return status;
+}
