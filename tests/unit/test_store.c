@@ -237,7 +237,7 @@ static void test_lmdb(void **state)
 static void test_bad_urls(void **state)
 {
 	static const char *const bad[] = {
-		"", "memory", "memory:x", "sqlite:/x", "lmdb:/nonexistent/folder", "lmdb:", "redis:",
+		"", "memory", "memory:x", "sqlite:/x", "lmdb:/dev/null/folder", "lmdb:", "redis:",
 		"redis://127.0.0.1:x", "redis://127.0.0.1:0", "redis://127.0.0.1:70000", "redis://user@h",
 		"redis://127.0.0.1/x", "redis://[::1",
 	};
