@@ -306,3 +306,8 @@ void backend_probe(struct backend *b)
 	if (!backend_is_maildir(b) && b->probe == NULL && (!b->caps.known || b->failed) && !b->worker->draining)
 		b->probe = backend_connect(b, NULL, true, probed, b);
 }
+
+bool backend_is_probing(const struct backend *b)
+{
+	return b->probe != NULL && !b->caps.known;
+}

@@ -58,6 +58,8 @@ bool backend_healthy(const struct backend *backend);
 void backend_suspect(struct backend *backend);
 /* Connects once to learn what it can do; goes on trying until it has answered. */
 void backend_probe(struct backend *backend);
+/* The first probe has had no answer yet. */
+bool backend_is_probing(const struct backend *backend);
 
 /* conn NULL: failed, with why. A connection got is the callback's. */
 typedef void backend_connected_fn(void *arg, struct backend_conn *conn, const char *why);

@@ -43,6 +43,8 @@ struct running {
 	size_t gate_count;
 	struct event *control, *drain_timer;
 	struct zone *zone;
+	struct event *look;
+	int looks;
 	struct event *beat;
 	int64_t beat_due_us;
 };
@@ -115,7 +117,8 @@ static bool open_gates(struct running *r)
 		g->config = &config->listens[i];
 		evutil_make_socket_nonblocking(fd);
 		evutil_make_socket_closeonexec(fd);
-		g->listener = evconnlistener_new(r->w.base, on_accept, g, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+		g->listener = evconnlistener_new(r->w.base, on_accept, g, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0,
+					       fd);
 		if (g->listener == NULL)
 			return false;
 		evconnlistener_set_error_cb(g->listener, on_accept_error);
@@ -262,6 +265,8 @@ static void tear_down(struct running *r)
 	jobs_destroy(&w->jobs);
 	resolver_destroy(&w->resolver);
 	zone_destroy(&r->zone);
+	if (r->look != NULL)
+		event_free(r->look);
 	if (r->beat != NULL)
 		event_free(r->beat);
 	if (r->control != NULL)
@@ -304,6 +309,35 @@ static void start_beat(struct running *r)
 	event_add(r->beat, &tv);
 }
 
+/* ---- the beginning: what EHLO offers depends on what the backends offer, so
+ * nobody is let in before they have answered, or have had their time. */
+
+#define LOOK_MS 10
+#define LOOKS 150
+
+static bool backends_have_answered(const struct worker *w)
+{
+	for (size_t i = 0; i < w->backend_count; i++)
+		if (backend_is_probing(w->backends[i]))
+			return false;
+	return true;
+}
+
+static void look_at_backends(evutil_socket_t fd, short what, void *arg)
+{
+	struct running *r = arg;
+	const struct timeval soon = { .tv_usec = LOOK_MS * 1000 };
+	(void)fd, (void)what;
+	if (!backends_have_answered(&r->w) && r->looks++ < LOOKS) {
+		event_add(r->look, &soon);
+		return;
+	}
+	for (size_t i = 0; i < r->gate_count; i++)
+		if (r->gates[i].listener != NULL)
+			evconnlistener_enable(r->gates[i].listener);
+	worker_say_ready();
+}
+
 int worker_main(int argc, char **argv)
 {
 	struct running r = { 0 };
@@ -326,7 +360,8 @@ int worker_main(int argc, char **argv)
 	for (size_t i = 0; i < r.w.backend_count; i++)
 		backend_probe(r.w.backends[i]);
 	start_beat(&r);
-	worker_say_ready();
+	r.look = event_new(r.w.base, -1, 0, look_at_backends, &r);
+	event_active(r.look, EV_TIMEOUT, 0);
 	event_base_dispatch(r.w.base);
 	tear_down(&r);
 	return 0;
