@@ -231,6 +231,8 @@ static void start_again(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what;
 	struct worker_process *w = arg;
+	if (w->master->stopping)
+		return;
 	if (!start_worker(w)) {
 		log_error(NULL, "worker", "can't be started: %s", strerror(errno));
 		struct timeval tv = ms_to_tv(BACKOFF_MAX_MS);
@@ -494,6 +496,8 @@ static void stop(struct master *m)
 	log_info(NULL, "stop", "draining");
 	for (struct worker_process *w = m->workers; w != NULL; w = w->next)
 		order(w, CONTROL_STOP);
+	/* Who comes now is refused, and turns to another server, instead of waiting for nobody. */
+	listen_sockets_destroy(&m->sockets);
 	struct timeval tv = ms_to_tv(m->config->top->drain_timeout + KILL_GRACE_MS);
 	m->stop_timer = event_new(m->base, -1, 0, kill_all, m);
 	event_add(m->stop_timer, &tv);
