@@ -5,6 +5,7 @@
 #include "filters/arc.h"
 #include "filters/author.h"
 #include "filters/bots.h"
+#include "filters/clamd.h"
 #include "filters/dkim.h"
 #include "filters/dmarc.h"
 #include "filters/dnsbl.h"
@@ -34,5 +35,6 @@ const struct filter *const filter_table[] = {
 	&reputation_filter,
 	&apart_filter,
 	&greylist_filter,
+	&clamd_filter,
 	NULL,
 };

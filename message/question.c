@@ -152,13 +152,13 @@ const struct answer *ask_job(struct questions *qs, void (*run)(void *), void *ar
 	return NULL;
 }
 
-const struct answer *ask_scanner(struct questions *qs, enum phase needed)
+const struct answer *ask_scanner(struct questions *qs, struct slice content, enum phase needed)
 {
 	const uint64_t hash = QUESTION_SCANNER;
 	for (struct entry *e = qs->buckets[hash % BUCKETS]; e != NULL; e = e->same_bucket)
 		if (e->q.kind == QUESTION_SCANNER)
 			return e->q.answer;
-	add(qs, QUESTION_SCANNER, needed, hash);
+	add(qs, QUESTION_SCANNER, needed, hash)->q.content = content;
 	return NULL;
 }
 

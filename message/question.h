@@ -40,6 +40,7 @@ struct question {
 	uint16_t type;                /* DNS */
 	struct store_request store;
 	struct job_request job;
+	struct slice content;         /* SCANNER */
 	bool sent;                    /* taken by the driver */
 	const struct answer *answer;  /* NULL: not yet */
 	uint32_t index;               /* within its questions: its id */
@@ -66,7 +67,8 @@ const struct answer *ask_store(struct questions *qs, const struct store_request 
 /* One job per (asker, run, arg). The scan does not change while it runs. */
 const struct answer *ask_job(struct questions *qs, void (*run)(void *), void *arg,
 			     enum phase needed);
-const struct answer *ask_scanner(struct questions *qs, enum phase needed);
+/* content: the whole message; it has to stay as long as the questions. */
+const struct answer *ask_scanner(struct questions *qs, struct slice content, enum phase needed);
 
 /* For drivers: the next question not yet taken (marks it sent), or NULL. */
 struct question *questions_next(struct questions *qs);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/zonefile.h"
+#include "filters/clamd.h"
 #include "filters/registry.h"
 #include "message/address.h"
 #include "proxy/cli_config.h"
@@ -222,7 +223,9 @@ static int with_driver(struct run *run, const struct config *config, const struc
 {
 	char error[WAIT_ERROR_MAX];
 	const struct store_config store = { .url = SLICE("memory:") };
+	struct scanner_config scanner;
 	const struct wait_driver_config setup = {
+		.scanner = clamd_scanner(run->snapshot, &scanner) ? &scanner : NULL,
 		.resolver = {
 			.forward = config->dns->forward.items,
 			.forward_count = config->dns->forward.count,

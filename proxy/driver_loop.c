@@ -11,6 +11,7 @@
 
 #include "base/jobs.h"
 #include "base/resolver.h"
+#include "base/scanner.h"
 #include "base/store.h"
 
 #define BUCKETS 4096u /* a power of two */
@@ -22,6 +23,7 @@ struct errand {
 	uint32_t question;            /* its index */
 	struct resolver_query *dns;
 	struct store_query *store;
+	struct scanner_query *scanner;
 	struct job_request job;
 	struct arena *held;           /* of a held answer; NULL: none has come */
 	struct answer answer;
@@ -97,6 +99,7 @@ static void cancel_errand(struct errand *e)
 		resolver_cancel(e->driver->parts.resolver, &e->dns);
 	if (e->store != NULL)
 		store_cancel(e->driver->parts.store, &e->store);
+	scanner_cancel(&e->scanner);
 	free_errand(e);
 }
 
@@ -154,6 +157,13 @@ static void on_store(void *arg, const struct answer *answer)
 	on_answer(e, answer);
 }
 
+static void on_scanner(void *arg, const struct answer *answer)
+{
+	struct errand *e = arg;
+	e->scanner = NULL;
+	on_answer(e, answer);
+}
+
 /* Hands in what came while a job ran. */
 static void hand_in_held(struct live *live)
 {
@@ -195,6 +205,11 @@ static bool send_question(struct live *live, const struct question *q)
 	if (q->kind == QUESTION_STORE && parts->store != NULL) {
 		TAILQ_INSERT_TAIL(&live->errands, e, next);
 		e->store = store_ask(parts->store, &q->store, live->scan->now, on_store, e);
+		return false;
+	}
+	if (q->kind == QUESTION_SCANNER && parts->scanner != NULL) {
+		TAILQ_INSERT_TAIL(&live->errands, e, next);
+		e->scanner = scanner_ask(parts->base, parts->scanner, q->content, on_scanner, e);
 		return false;
 	}
 	if (q->kind == QUESTION_JOB && parts->jobs != NULL) {

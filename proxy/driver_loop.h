@@ -8,6 +8,7 @@
 #include "filters/pipeline.h"
 
 struct event_base;
+struct scanner_config;
 struct resolver;
 struct jobs;
 struct store;
@@ -18,6 +19,7 @@ struct driver_parts {
 	struct resolver *resolver; /* NULL: DNS questions are temporary errors */
 	struct jobs *jobs;         /* NULL: jobs run where they stand */
 	struct store *store;       /* NULL: store questions are temporary errors */
+	const struct scanner_config *scanner; /* likewise; stays */
 };
 
 struct driver *driver_create(const struct driver_parts *parts);

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/scanner.h"
 #include "base/zone.h"
 
 struct errand {
@@ -49,6 +50,7 @@ struct wait_driver {
 	struct event_base *base;
 	struct resolver *resolver;
 	struct store *store;
+	const struct scanner_config *scanner;
 	LIST_HEAD(all_errands, errand) errands;
 	/* alone */
 	struct event *deadline;
@@ -198,6 +200,11 @@ static bool send_question(struct wait *w, const struct question *q)
 	} else if (q->kind == QUESTION_JOB) {
 		q->job.run(q->job.arg);
 		answer = (struct answer){ .status = ANSWER_FOUND };
+	} else if (q->kind == QUESTION_SCANNER && d->scanner != NULL) {
+		char name[SCANNER_NAME_MAX];
+		scanner_wait(d->scanner, q->content, &answer, name);
+		question_answer(w->questions, q->index, &answer);
+		return true;
 	} else if ((q->kind == QUESTION_DNS && d->resolver != NULL) ||
 		   (q->kind == QUESTION_STORE && d->store != NULL)) {
 		send_errand(w, q);
@@ -401,6 +408,7 @@ struct wait_driver *wait_driver_create(const struct wait_driver_config *config, 
 {
 	struct wait_driver *d = xcalloc(1, sizeof(*d));
 	d->wake = -1;
+	d->scanner = config->scanner;
 	d->zone = config->no_resolver ? NULL : config->resolver.zone;
 	pthread_mutex_init(&d->lock, NULL);
 	STAILQ_INIT(&d->inbox);

@@ -8,7 +8,7 @@
  *    the store; any number of threads wait for it (milter).
  * With a zone, DNS is answered at once, without loop or thread.
  *
- * Jobs run in the thread that waits; the scanner's word is a temporary error.
+ * Jobs run in the thread that waits, and the scanner is waited for there.
  */
 #include "base/resolver.h"
 #include "base/store.h"
@@ -16,11 +16,13 @@
 
 struct wait_driver;
 struct wait;
+struct scanner_config;
 
 struct wait_driver_config {
 	struct resolver_config resolver;
 	bool no_resolver;               /* DNS questions are temporary errors */
 	const struct store_config *store; /* NULL: store questions are temporary errors */
+	const struct scanner_config *scanner; /* NULL: its word is a temporary error; stays */
 	bool threaded;
 };
 

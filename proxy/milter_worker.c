@@ -18,11 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "filters/clamd.h"
 #include "proxy/commands.h"
 #include "proxy/milter_library.h"
 #include "proxy/resolver_setup.h"
-#include "proxy/worker_fds.h"
 #include "proxy/transaction_log.h"
+#include "proxy/worker_fds.h"
 #include "proxy/worker_setup.h"
 
 #define LOOK_MS 50         /* while draining: how often the sessions are counted */
@@ -60,9 +61,11 @@ static bool start_library(struct milter_server *server)
 
 static bool make_driver(struct milter_server *s)
 {
+	static struct scanner_config scanner;
 	struct wait_driver_config config = { .threaded = true };
 	struct zone *zone;
 	char why[WAIT_ERROR_MAX];
+	config.scanner = clamd_scanner(s->snapshot, &scanner) ? &scanner : NULL;
 	if (resolver_settings(s->snapshot->config, &zone, &config.resolver, why))
 		s->driver = wait_driver_create(&config, why);
 	if (s->driver == NULL)

@@ -16,6 +16,7 @@
 
 #include "base/store.h"
 #include "base/zone.h"
+#include "filters/clamd.h"
 #include "proxy/backend.h"
 #include "proxy/commands.h"
 #include "proxy/resolver_setup.h"
@@ -238,6 +239,7 @@ static bool make_parts(struct running *r)
 	transaction_log_open(config, w->row);
 	const struct driver_parts parts = {
 		.base = w->base, .resolver = w->resolver, .jobs = w->jobs, .store = w->store,
+		.scanner = clamd_scanner(w->snapshot, &w->scanner) ? &w->scanner : NULL,
 	};
 	w->driver = driver_create(&parts);
 	struct backend **list = xcalloc(config->backend_count, sizeof(*list));

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/jobs.h"
 #include "base/log.h"
+#include "base/scanner.h"
 #include "policy/snapshot.h"
 #include "proxy/driver_loop.h"
 #include "proxy/stats.h"
@@ -25,6 +26,7 @@ struct worker {
 	struct jobs *jobs;
 	struct resolver *resolver;
 	struct store *store;
+	struct scanner_config scanner; /* where the filter clamd is on */
 	struct stats *stats;
 	struct tls_set *tls;           /* proxy/tls.h; NULL: no TLS */
 	unsigned row;                  /* in stats */
