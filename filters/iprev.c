@@ -252,7 +252,7 @@ static enum step step(struct scan *scan, void *memory, enum phase phase)
 		return at_connect(scan, memory);
 	if (phase != PHASE_HELO)
 		return judge(scan, memory, phase);
-	if (is_helo_name(scan->client.helo)) {
+	if (is_helo_name(scan->client.helo) && !client_is_ours(&scan->client)) {
 		scan_dns(scan, scan->client.helo, DNS_A, PHASE_MAIL);
 		scan_dns(scan, scan->client.helo, DNS_AAAA, PHASE_MAIL);
 	}

@@ -71,6 +71,8 @@ static struct test begin(const struct mail *mail)
 	const struct config_relay *relay = t.snapshot->config->relay;
 	assert_true(ip_parse(slice_str(mail->ip), &client->ip));
 	client->relay_network = cidr_list_has(relay->networks.items, relay->networks.count, &client->ip);
+	const struct cidr_list *trusted = &t.snapshot->config->networks->trusted;
+	client->trusted = cidr_list_has(trusted->items, trusted->count, &client->ip);
 	pipeline_begin(t.scan);
 	pipeline_enter(t.scan, PHASE_CONNECT);
 	zone_driver_run(t.scan, PHASE_CONNECT, t.zone);
@@ -348,6 +350,46 @@ static void test_iprev_reject(void **state)
 	}
 }
 
+/* ---- The host that is judged ---- */
+
+/* Behind a trusted client it is the first relay outside of the trusted networks. */
+static void test_behind_trusted_client(void **state)
+{
+	static const struct {
+		const char *received;
+		enum auth_result spf;
+		const char *iprev, *helo;
+	} tests[] = {
+		{ "Received: from h.pass.org (h.pass.org [192.0.2.1]) by in.our.org (Postfix) with ESMTP id 1; x\r\n",
+		  AUTH_PASS, "IPREV_PASS", NULL },
+		{ "Received: from localhost (lie.org [192.0.2.2]) by in.our.org (Postfix) with ESMTP id 1; x\r\n",
+		  AUTH_PASS, "IPREV_FAIL", "HELO_NO_DOT" },
+		{ "Received: from a.org (unknown [198.51.100.1]) by in.our.org (Postfix) with ESMTP id 1; x\r\n"
+		  "Received: from h.pass.org (h.pass.org [192.0.2.1]) by a.org (Postfix) with ESMTP id 2; x\r\n",
+		  AUTH_FAIL, "IPREV_NONE", "HELO_UNRESOLVABLE" },
+		{ "Received: from b.our.org (b.our.org [172.16.0.2]) by in.our.org (Postfix) with ESMTP id 1; x\r\n"
+		  "Received: from h.pass.org (h.pass.org [192.0.2.1]) by b.our.org (Postfix) with ESMTP id 2; x\r\n",
+		  AUTH_PASS, "IPREV_PASS", NULL },
+		{ "Subject: none\r\n", AUTH_UNKNOWN, NULL, NULL },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(tests); i++) {
+		const struct mail mail = { "networks { trusted = {172.16.0.0/12} }", "172.16.0.1", "x", "a@pass.org", NULL };
+		struct test t = begin(&mail);
+		assert_int_equal(t.scan->hits.count, 0);
+		message_parse(&t.scan->message, t.arena, arena_printf(t.arena, "%s\r\n", tests[i].received), 100);
+		pipeline_enter(t.scan, PHASE_HEADERS);
+		zone_driver_run(t.scan, PHASE_HEADERS, t.zone);
+		assert_int_equal(t.scan->facts.spf.result, tests[i].spf);
+		assert_true(tests[i].iprev != NULL || t.scan->facts.iprev.result == AUTH_PERMERROR);
+		if (tests[i].iprev != NULL)
+			need_hit(&t, tests[i].iprev);
+		if (tests[i].helo != NULL)
+			need_hit(&t, tests[i].helo);
+		end(&t);
+	}
+}
+
 /* ---- Received-SPF ---- */
 
 static void test_received_spf(void **state)
@@ -395,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_iprev_order),
 		cmocka_unit_test(test_helo),
 		cmocka_unit_test(test_iprev_reject),
+		cmocka_unit_test(test_behind_trusted_client),
 		cmocka_unit_test(test_received_spf),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
