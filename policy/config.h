@@ -46,6 +46,8 @@ struct config_listen {
 	int64_t greeting_delay;     /* ms */
 };
 
+enum milter_quarantine { MILTER_QUARANTINE_SERVER, MILTER_QUARANTINE_OWN };
+
 struct config_milter {
 	struct slice title;
 	struct slice address;       /* libmilter's: inet:port@host, inet:host:port, unix:/path */
@@ -53,6 +55,7 @@ struct config_milter {
 	int64_t socket_mode;        /* as chmod(2) */
 	int64_t processes;
 	bool relay;                 /* the filter relay judges here too */
+	int quarantine;             /* enum milter_quarantine: where held mail is held */
 	struct slice_list submission_daemons; /* names of {daemon_name} that are for own users */
 };
 

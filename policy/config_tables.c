@@ -87,6 +87,9 @@ const struct section config_listen_section = {
 	"listen", true, sizeof(struct config_listen), LISTEN, "A socket that takes SMTP",
 };
 
+static const struct setting_value QUARANTINES[] = {
+	{ "server", MILTER_QUARANTINE_SERVER }, { "own", MILTER_QUARANTINE_OWN }, { NULL, 0 },
+};
 static const struct setting MILTER[] = {
 	{ "address", SETTING_STRING, AT(milter, address), .required = true,
 	  .help = "Where to listen: inet:127.0.0.1:8891, inet:8891@127.0.0.1 or unix:/path" },
@@ -98,6 +101,8 @@ static const struct setting MILTER[] = {
 	  .help = "Processes that serve it; each has as many threads as there are sessions at work" },
 	{ "relay", SETTING_BOOL, AT(milter, relay), .fallback = "off",
 	  .help = "Refuse recipients by relay.domains here too, behind what the mail server decides" },
+	{ "quarantine", SETTING_ENUM, AT(milter, quarantine), .fallback = "server", .values = QUARANTINES,
+	  .help = "Who holds what a policy puts in quarantine: the mail server in its hold queue, or Gatehouse" },
 	{ "submission-daemons", SETTING_STRINGS, AT(milter, submission_daemons), .fallback = "ORIGINATING,MSA",
 	  .help = "What {daemon_name} is where own users submit their mail" },
 	{ 0 },

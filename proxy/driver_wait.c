@@ -25,6 +25,7 @@ struct errand {
 	TAILQ_ENTRY(errand) of_wait;  /* under_way or back */
 	struct wait_driver *driver;
 	struct wait *wait;            /* NULL: it has ended */
+	bool unattended;              /* there never was one */
 	struct arena *arena;          /* the question's and the answer's bytes */
 	enum question_kind kind;
 	uint32_t question;            /* its index */
@@ -122,7 +123,7 @@ static struct errand *next_in_inbox(struct wait_driver *d)
 	pthread_mutex_lock(&d->lock);
 	while ((e = STAILQ_FIRST(&d->inbox)) != NULL) {
 		STAILQ_REMOVE_HEAD(&d->inbox, of_inbox);
-		if (e->wait != NULL)
+		if (e->wait != NULL || e->unattended)
 			break;
 		free_errand(e);
 	}
@@ -162,24 +163,31 @@ static void *run_loop(void *arg)
 
 /* --- the waiting side --- */
 
-static void send_errand(struct wait *w, const struct question *q)
+static struct errand *errand_create(struct wait_driver *d, enum question_kind kind, struct slice name, int64_t now)
 {
-	struct wait_driver *d = w->driver;
 	struct errand *e = xcalloc(1, sizeof(*e));
 	e->driver = d;
-	e->wait = w;
 	e->arena = arena_create();
-	e->kind = q->kind;
-	e->question = q->index;
-	e->name = arena_copy(e->arena, q->name);
-	e->type = q->type;
-	e->store = q->store;
+	e->kind = kind;
+	e->name = arena_copy(e->arena, name);
+	e->now = now;
+	return e;
+}
+
+static void take_request(struct errand *e, const struct store_request *request)
+{
+	e->store = *request;
 	e->store.key = e->name;
-	e->store.value = arena_copy(e->arena, q->store.value);
-	e->now = w->now;
+	e->store.value = arena_copy(e->arena, request->value);
+}
+
+static void send_errand(struct errand *e)
+{
+	struct wait_driver *d = e->driver;
 	pthread_mutex_lock(&d->lock);
 	LIST_INSERT_HEAD(&d->errands, e, of_driver);
-	TAILQ_INSERT_TAIL(&w->under_way, e, of_wait);
+	if (e->wait != NULL)
+		TAILQ_INSERT_TAIL(&e->wait->under_way, e, of_wait);
 	if (d->threaded) {
 		if (STAILQ_EMPTY(&d->inbox))
 			wake(d);
@@ -188,6 +196,26 @@ static void send_errand(struct wait *w, const struct question *q)
 	pthread_mutex_unlock(&d->lock);
 	if (!d->threaded)
 		ask(e);
+}
+
+static void send_as_errand(struct wait *w, const struct question *q)
+{
+	struct errand *e = errand_create(w->driver, q->kind, q->name, w->now);
+	e->wait = w;
+	e->question = q->index;
+	e->type = q->type;
+	take_request(e, &q->store);
+	send_errand(e);
+}
+
+void wait_driver_store(struct wait_driver *d, const struct store_request *request, int64_t now)
+{
+	if (d->store == NULL)
+		return;
+	struct errand *e = errand_create(d, QUESTION_STORE, request->key, now);
+	e->unattended = true;
+	take_request(e, request);
+	send_errand(e);
 }
 
 /* Sends a question off (false), or answers it here (true). */
@@ -207,7 +235,7 @@ static bool send_question(struct wait *w, const struct question *q)
 		return true;
 	} else if ((q->kind == QUESTION_DNS && d->resolver != NULL) ||
 		   (q->kind == QUESTION_STORE && d->store != NULL)) {
-		send_errand(w, q);
+		send_as_errand(w, q);
 		return false;
 	}
 	question_answer(w->questions, q->index, &answer);

@@ -32,6 +32,10 @@ struct wait_driver *wait_driver_create(const struct wait_driver_config *config, 
 /* After all its waits have ended. */
 void wait_driver_destroy(struct wait_driver **driver);
 
+/* Carries a store request out without anybody waiting for its answer. Nothing
+ * is done without a store. */
+void wait_driver_store(struct wait_driver *driver, const struct store_request *request, int64_t now);
+
 /* For the life of the questions, by one thread at a time. */
 struct wait *wait_begin(struct wait_driver *driver, struct questions *questions, int64_t now);
 /* Answers that are still to come are thrown away. Before the questions' arena goes. */

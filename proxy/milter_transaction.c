@@ -4,8 +4,11 @@
 #include <time.h>
 
 #include "filters/pipeline.h"
+#include "filters/state.h"
+#include "proxy/held_mail.h"
 #include "proxy/judgement.h"
 #include "proxy/milter_private.h"
+#include "proxy/trace.h"
 #include "proxy/transaction_log.h"
 
 static int64_t now_ms(void)
@@ -251,6 +254,16 @@ static void tell_progress(void *arg)
 	m->mta->progress(m->arg);
 }
 
+/* Nobody waits for it: what is lost with the store is a hint less. */
+static void remember(struct milter *m)
+{
+	struct milter_transaction *t = m->transaction;
+	struct store_request requests[STATE_LEARN_MAX];
+	size_t n = state_learn(t->scan, &t->verdict, requests);
+	for (size_t i = 0; i < n; i++)
+		wait_driver_store(m->server->driver, &requests[i], t->scan->now);
+}
+
 static void run_filters(struct milter *m)
 {
 	struct milter_transaction *t = m->transaction;
@@ -260,6 +273,22 @@ static void run_filters(struct milter *m)
 	wait_run_telling(t->wait, t->scan, PHASE_END, limits_of(m)->end_deadline, tell_progress, m);
 	t->t_filtered = now_ms();
 	judgement_end(t->scan, t->id, &t->verdict, m->server->stats, m->server->row);
+	remember(m);
+}
+
+/* In our own quarantine. */
+static bool hold(struct milter *m)
+{
+	struct milter_transaction *t = m->transaction;
+	struct held_mail held;
+	struct buf added = { 0 };
+	trace_header_section(&added, t->scan, &t->verdict, t->id);
+	held_mail_prepare(&held, t->scan, &t->verdict, t->id, buf_slice(&added));
+	bool ok = held_mail_store(&held);
+	if (!ok)
+		log_error(NULL, "quarantine", "%s", held.error);
+	buf_free(&added);
+	return ok;
 }
 
 /* The mail server holds it: it is let go there. */
@@ -272,15 +301,21 @@ static bool quarantine(struct milter *m)
 
 static enum milter_reply carry_out(struct milter *m)
 {
+	static const struct refusal storage = {
+		451, "4.3.0", { "Mail can't be stored now, please try again later", 48 },
+	};
 	static const struct refusal unable = { 451, "4.3.0", { "The mail server refused the filter's changes", 44 } };
 	struct milter_transaction *t = m->transaction;
 	const struct verdict *v = &t->verdict;
 	if (v->refusal.code != 0)
 		return refuse(m, &v->refusal);
-	if (v->action == ACTION_DISCARD) {
+	bool held = v->action == ACTION_QUARANTINE && m->server->config->quarantine == MILTER_QUARANTINE_OWN;
+	if (v->action == ACTION_DISCARD || (held && hold(m))) {
 		snprintf(t->reply, sizeof(t->reply), "discard");
 		return MILTER_DISCARD;
 	}
+	if (held)
+		return refuse(m, &storage);
 	if (!milter_edit(m, t->scan, v) || (v->action == ACTION_QUARANTINE && !quarantine(m)))
 		return refuse(m, &unable);
 	snprintf(t->reply, sizeof(t->reply), "continue");

@@ -66,9 +66,20 @@ static bool make_driver(struct milter_server *s)
 	struct zone *zone;
 	char why[WAIT_ERROR_MAX];
 	config.scanner = clamd_scanner(s->snapshot, &scanner) ? &scanner : NULL;
-	if (resolver_settings(s->snapshot->config, &zone, &config.resolver, why))
-		s->driver = wait_driver_create(&config, why);
-	if (s->driver == NULL)
+	const struct store_config store = { .url = s->snapshot->config->state->store };
+	if (!resolver_settings(s->snapshot->config, &zone, &config.resolver, why)) {
+		log_error(NULL, "resolver", "%s", why);
+		return false;
+	}
+	if (store.url.len > 0) {
+		config.store = &store;
+		if ((s->driver = wait_driver_create(&config, why)) != NULL)
+			return true;
+		/* Without it we work on: each filter's on-error setting decides. */
+		log_error(NULL, "store", "%s", why);
+		config.store = NULL;
+	}
+	if ((s->driver = wait_driver_create(&config, why)) == NULL)
 		log_error(NULL, "resolver", "%s", why);
 	return s->driver != NULL;
 }

@@ -22,6 +22,11 @@ milter inet {{ address = "inet:127.0.0.1:{self.inet_port}"
 """
         self.conf.write_text(self.text)
 
+    def stop(self, timeout=30):
+        status = super().stop(timeout)
+        assert "Sanitizer" not in self.log(), self.log()
+        return status
+
     @property
     def unix(self):
         return f"unix:{self.path}"

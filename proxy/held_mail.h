@@ -1,0 +1,23 @@
+#ifndef GATEHOUSE_PROXY_HELD_MAIL_H
+#define GATEHOUSE_PROXY_HELD_MAIL_H
+/* held_mail: a judged message on its way into the quarantine (policy/quarantine.h). */
+#include "filters/scan.h"
+#include "policy/quarantine.h"
+#include "policy/verdict.h"
+
+struct held_mail {
+	char dir[1100];
+	struct quarantine_entry entry;  /* in the scan's arena */
+	struct slice added, content;    /* the message: header section as a backend would get it, the rest */
+	int64_t keep;
+	uint64_t max_size;
+	char error[QUARANTINE_ERROR_MAX];
+};
+
+void held_mail_prepare(struct held_mail *held, const struct scan *scan, const struct verdict *verdict,
+		       const char *id, struct slice added);
+/* Writes and syncs it; now and then what is too old goes. Blocks; on any
+ * thread. False: held->error says why. */
+bool held_mail_store(struct held_mail *held);
+
+#endif
