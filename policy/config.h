@@ -22,6 +22,7 @@ struct config_top {
 	struct slice help;          /* reply to HELP */
 	int64_t workers;            /* 0: one per core */
 	struct slice runtime;       /* folder of the control socket and pid; empty: beside the state */
+	bool sandbox;               /* workers give up what they don't need */
 	int64_t drain_timeout;      /* ms a reload or stop waits for sessions */
 };
 

@@ -27,6 +27,9 @@ static const struct setting TOP[] = {
 	  .help = "SMTP worker processes. 0: one for each core" },
 	{ "runtime", SETTING_STRING, AT(top, runtime), .fallback = "",
 	  .help = "Folder of the control socket. Empty: beside the state" },
+	{ "sandbox", SETTING_BOOL, AT(top, sandbox), .fallback = "on",
+	  .help = "Workers can't execute programs, and can write only where their state is (seccomp, "
+		  "Landlock)" },
 	{ "drain-timeout", SETTING_TIME, AT(top, drain_timeout), .fallback = "10m", .max = DAY,
 	  .help = "How long sessions may go on after a reload or stop" },
 	{ 0 },

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from fake_backend import FakeBackend
-from gatehouse import PROGRAM, Client, Gatehouse, free_port, wait_for_port
+from gatehouse import PROGRAM, TOP, Client, Gatehouse, free_port, wait_for_port
 
 
 def reload(g, seconds=20):
@@ -324,3 +324,39 @@ listen proxied {{ address = 127.0.0.1:{proxied} proxy-from = {{127.0.0.0/8}} }}
         assert header.recv(100)[:3] in (b"421", b"")
         assert time.time() - start < 13
         assert g.status()["sessions_now"] == 0
+
+
+def seccomp(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return {k: v.strip() for k, v in (line.split(":", 1) for line in f)}
+
+
+@pytest.mark.parametrize("setting,want", [("", "2"), ("sandbox = off", "0")])
+def test_sandbox(place, setting, want):
+    with FakeBackend() as b, Gatehouse(place / "g", backend=b.port, top=setting) as g:
+        of_master = seccomp(g.process.pid)["Seccomp"]
+        for pid in g.worker_pids():
+            status = seccomp(pid)
+            assert status["NoNewPrivs"] == "1"
+            assert status["Seccomp"] == (want if want == "2" else of_master)
+        with Client(g.port) as c:
+            c.hello()
+            assert c.mail(body=b"Subject: big\r\n\r\n" + b"x" * 70 + b"\r\n" * 300000)[0] == 250
+
+
+def test_sandbox_with_a_new_maildir(place):
+    with Gatehouse(place / "g") as g, Client(g.port) as c:
+        c.hello()
+        assert c.mail()[0] == 250
+        assert len(g.delivered()) == 1
+
+
+def test_what_the_sandbox_leaves():
+    """The unit test under ASan can't: there the sandbox is off."""
+    program = "build/tests/unit/test_sandbox"
+    p = subprocess.run(["make", "-s", "--no-print-directory", program], cwd=TOP, capture_output=True, text=True)
+    assert p.returncode == 0, p.stderr
+    p = subprocess.run([str(TOP / program)], capture_output=True, text=True, env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP"})
+    if "SKIP" in p.stdout:
+        pytest.skip("skipped: this kernel has no Landlock")
+    assert p.returncode == 0 and "not ok" not in p.stdout, p.stdout
