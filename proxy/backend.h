@@ -74,16 +74,21 @@ void backend_connect_cancel(struct backend_wait **wait);
 /* reply NULL: the connection failed, with why. It stays its user's, to be dropped. */
 typedef void backend_reply_fn(void *arg, const struct reply *reply, const char *why);
 
-/* Sends bytes (one command line with its CRLF, or content) and expects one
- * reply to them within timeout_ms. */
+/* Sends bytes (one command line with its CRLF, or none) and expects one reply
+ * to them within timeout_ms. Input that is there already can't be that reply:
+ * the connection fails then. */
 void backend_send(struct backend_conn *conn, struct slice bytes, int64_t timeout_ms, backend_reply_fn *fn, void *arg);
-/* More bytes that no reply belongs to (content). */
+/* More bytes that no reply of its own belongs to (content). */
 void backend_write(struct backend_conn *conn, struct slice bytes);
+/* Writes what is queued; the time-out of the oldest reply begins again, as it
+ * does when the backend has taken bytes (drained). */
+void backend_flush(struct backend_conn *conn);
 /* Octets not yet taken by the kernel; fn(arg) is called when they fall to low. */
 size_t backend_unsent(const struct backend_conn *conn);
 void backend_on_drained(struct backend_conn *conn, size_t low, void (*fn)(void *arg), void *arg);
 
 bool backend_conn_usable(const struct backend_conn *conn); /* not known to be closed by the other side */
+bool backend_conn_quiet(const struct backend_conn *conn);  /* usable, and nothing has come from it: asks the kernel */
 bool backend_conn_reused(const struct backend_conn *conn); /* it was idle before */
 const struct backend_caps *backend_conn_caps(const struct backend_conn *conn);
 struct backend *backend_conn_backend(const struct backend_conn *conn);

@@ -122,7 +122,7 @@ static void on_input(void *arg)
 		drop_idle(conn);
 		return;
 	}
-	while ((in = stream_input(conn->stream)).len > 0) {
+	while (!conn->confused && (in = stream_input(conn->stream)).len > 0) {
 		size_t used;
 		enum reply_status status = reply_parse(&conn->parser, in, &used);
 		stream_take(conn->stream, used);
@@ -143,6 +143,7 @@ static void on_drained(void *arg)
 	conn->drained = NULL;
 	if (fn == NULL)
 		return;
+	set_timeout(conn);
 	enter(conn);
 	fn(conn->drained_arg);
 	leave(conn);
@@ -178,7 +179,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	else if (conn->wait != NULL && conn->wait->handshaking)
 		greet_ready(conn->wait, "time-out in the handshake");
 	else
-		conn_fail(conn, conn->closed ? "connection is closed" : "time-out waiting for the backend");
+		conn_fail(conn, conn->confused ? "reply nobody asked for" : conn->closed ? "connection is closed"
+								  : "time-out waiting for the backend");
 }
 
 static const struct stream_callbacks callbacks = {
@@ -211,8 +213,10 @@ struct backend_conn *conn_open(struct backend *backend, const struct client *cli
 
 void backend_send(struct backend_conn *conn, struct slice bytes, int64_t timeout_ms, backend_reply_fn *fn, void *arg)
 {
-	const struct expectation e = { fn, arg, conn->closed ? 0 : timeout_ms };
 	bool first = conn->count == 0;
+	if (first && !conn->closed && stream_input(conn->stream).len > 0)
+		conn->confused = conn->closed = true;
+	const struct expectation e = { fn, arg, conn->closed ? 0 : timeout_ms };
 	push(conn, &e);
 	if (first)
 		set_timeout(conn); /* a closed one fails from the loop, never before we return */
@@ -227,6 +231,13 @@ void backend_write(struct backend_conn *conn, struct slice bytes)
 	stream_write(conn->stream, bytes);
 	if (stream_unsent(conn->stream) >= FLUSH_AT)
 		stream_flush(conn->stream);
+}
+
+void backend_flush(struct backend_conn *conn)
+{
+	stream_flush(conn->stream);
+	if (!conn->closed)
+		set_timeout(conn);
 }
 
 size_t backend_unsent(const struct backend_conn *conn)
@@ -245,6 +256,11 @@ void backend_on_drained(struct backend_conn *conn, size_t low, void (*fn)(void *
 bool backend_conn_usable(const struct backend_conn *conn)
 {
 	return !conn->closed && !stream_closed(conn->stream);
+}
+
+bool backend_conn_quiet(const struct backend_conn *conn)
+{
+	return !conn->closed && stream_quiet(conn->stream);
 }
 
 bool backend_conn_reused(const struct backend_conn *conn)

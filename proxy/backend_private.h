@@ -41,6 +41,7 @@ struct backend_conn {
 	void *drained_arg;
 	bool reused, bound, idle;
 	bool closed;                /* by the other side, or after an error */
+	bool confused;              /* bytes came before what they could answer was sent */
 	bool released;              /* its user has let go: free when no callback runs */
 	int depth;                  /* callbacks running */
 };

@@ -387,6 +387,31 @@ static void send_rcpt(struct smtp *s, size_t recipient, enum stage stage)
 
 /* ---- content */
 
+static void drop(struct smtp *s)
+{
+	backend_conn_drop(&s->conn);
+	s->stage = STAGE_IDLE;
+	s->mail_ok = false;
+	s->replayed = 0;
+}
+
+static void stop(struct smtp *s, const char *enhanced, const char *text, const char *cause)
+{
+	drop(s);
+	delivery_trouble(s->d, enhanced, text, cause);
+}
+
+/* Before the content's end: a refusal counts, a success can't be one. */
+static void answered_early(struct smtp *s, const struct reply *reply)
+{
+	if (reply->code < 400) {
+		stop(s, "4.3.0", TROUBLE, "answered before the end of the content");
+		return;
+	}
+	drop(s); /* the reply stays until we return */
+	end_with_reply(s, reply);
+}
+
 static void on_content(void *arg, const struct reply *reply, const char *why)
 {
 	struct smtp *s = arg;
@@ -394,8 +419,13 @@ static void on_content(void *arg, const struct reply *reply, const char *why)
 		lost(s, why);
 		return;
 	}
+	if (s->stage == STAGE_CONTENT || backend_unsent(s->conn) > 0) {
+		answered_early(s, reply);
+		return;
+	}
 	s->stage = STAGE_IDLE;
-	s->mail_ok = false; /* the transaction is over either way */
+	/* The transaction is over, but behind a refused chunk it is undefined, and RSET due (RFC 3030 2). */
+	s->mail_ok = s->d->envelope->body_binary && !reply_positive(reply);
 	s->replayed = 0;
 	end_with_reply(s, reply);
 }
@@ -408,20 +438,15 @@ static struct slice piece_at(const struct smtp *s)
 	return slice_sub(d->content, s->sent - d->added.len, CHUNK);
 }
 
-static void stop(struct smtp *s, const char *enhanced, const char *text, const char *cause)
-{
-	backend_conn_drop(&s->conn);
-	s->stage = STAGE_IDLE;
-	s->mail_ok = false;
-	s->replayed = 0;
-	delivery_trouble(s->d, enhanced, text, cause);
-}
-
 static void finish_content(struct smtp *s)
 {
 	struct delivery *d = s->d;
 	if (d->still_there != NULL && !d->still_there(d->arg)) {
 		stop(s, "4.4.2", "Client has gone", "client left before the end: taken back");
+		return;
+	}
+	if (!backend_conn_quiet(s->conn)) {
+		stop(s, "4.3.0", TROUBLE, "spoke or closed before the end of the content");
 		return;
 	}
 	buf_clear(&s->out);
@@ -430,7 +455,8 @@ static void finish_content(struct smtp *s)
 		return;
 	}
 	s->stage = STAGE_DOT;
-	backend_send(s->conn, buf_slice(&s->out), backend_config(d->backend)->data_timeout, on_content, s);
+	backend_write(s->conn, buf_slice(&s->out));
+	backend_flush(s->conn);
 }
 
 static void stream(void *arg)
@@ -460,6 +486,10 @@ static void on_data(void *arg, const struct reply *reply, const char *why)
 		lost(s, why);
 		return;
 	}
+	if (reply->code != 354 && reply->code < 400) {
+		stop(s, "4.3.0", TROUBLE, "took DATA for the content");
+		return;
+	}
 	if (reply->code != 354) {
 		s->stage = STAGE_IDLE; /* its transaction stays open: RSET is due */
 		end_with_reply(s, reply);
@@ -468,7 +498,10 @@ static void on_data(void *arg, const struct reply *reply, const char *why)
 	s->stage = STAGE_CONTENT;
 	s->sent = 0;
 	smtp_stuff_init(&s->stuff);
-	stream(s);
+	/* From here on: it may end, stall or refuse while the content goes out. */
+	backend_send(s->conn, SLICE_EMPTY, backend_config(s->d->backend)->data_timeout, on_content, s);
+	if (backend_conn_usable(s->conn))
+		stream(s);
 }
 
 /* BINARYMIME: one chunk, untouched (RFC 3030 3). */
@@ -480,7 +513,7 @@ static void send_binary(struct smtp *s)
 		stop(s, "4.4.2", "Client has gone", "client left before the end: taken back");
 		return;
 	}
-	s->stage = STAGE_CONTENT;
+	s->stage = STAGE_DOT;
 	buf_printf(&line, "BDAT %zu LAST\r\n", d->added.len + d->content.len);
 	buf_add_slice(&line, d->added);
 	buf_add_slice(&line, d->content);

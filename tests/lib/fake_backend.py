@@ -7,7 +7,8 @@ import threading
 class FakeBackend:
     """script maps a stage (banner, EHLO, MAIL, RCPT, DATA, content, RSET, QUIT)
     to what happens there: bytes (the reply as it stands, b"" for silence),
-    "close", or a list of these used in turn (the last one stays)."""
+    "close", a function of the socket and the file read from it (False:
+    close), or a list of these used in turn (the last one stays)."""
 
     EHLO = b"250-fake\r\n250-PIPELINING\r\n250-SIZE 50000000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n"
     NORMAL = {"banner": b"220 fake ESMTP\r\n", "HELO": b"250 fake\r\n", "MAIL": b"250 2.1.0 Ok\r\n",
@@ -28,6 +29,7 @@ class FakeBackend:
         self.port = self.sock.getsockname()[1]
         self.open = []
         self.lock = threading.Lock()
+        self.here = threading.local()  # the file read from, of each connection's thread
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
@@ -70,6 +72,8 @@ class FakeBackend:
                 act = act.pop(0) if len(act) > 1 else act[0]
         if act == "close":
             return False
+        if callable(act):
+            return act(c, self.here.file)
         c.sendall(act)
         return True
 
@@ -82,7 +86,7 @@ class FakeBackend:
             c.close()
 
     def _dialogue(self, c):
-        f = c.makefile("rb")
+        f = self.here.file = c.makefile("rb")
         mail = rcpt = None
         if not self._say(c, "banner"):
             return
