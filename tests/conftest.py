@@ -1,6 +1,8 @@
 """Fixtures of all Python tests: a Gatehouse, servers behind it, data."""
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,14 +22,18 @@ def data():
 
 
 @pytest.fixture
-def place(tmp_path):
-    """A folder any user may go through (servers give up root)."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent == Path("/tmp"):
-            break
-        try:
-            parent.chmod(0o755)
-        except PermissionError:
-            break
-    return tmp_path
+def place():
+    """A folder any user may go through (servers give up root): not pytest's own, which it closes to others."""
+    folder = Path(tempfile.mkdtemp(prefix="gatehouse-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def module_place():
+    """The same for all tests of a module."""
+    folder = Path(tempfile.mkdtemp(prefix="gatehouse-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
