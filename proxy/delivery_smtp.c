@@ -610,6 +610,18 @@ static void rset_and_release(struct backend_conn **conn)
 	backend_send(f->conn, SLICE("RSET\r\n"), rset_ms, on_rset, f);
 }
 
+static void ignore_reply(void *arg, const struct reply *reply, const char *why)
+{
+	(void)arg, (void)reply, (void)why;
+}
+
+/* The client's own connection stays his: what he takes back costs him no login. */
+static void rset_and_keep(struct smtp *s)
+{
+	backend_send(s->conn, SLICE("RSET\r\n"), reply_timeout(s), ignore_reply, NULL);
+	s->d->home->conn = s->conn;
+}
+
 static void smtp_destroy(struct delivery *d)
 {
 	struct smtp *s = d->impl;
@@ -620,6 +632,8 @@ static void smtp_destroy(struct delivery *d)
 		backend_conn_drop(&s->conn);
 	if (s->conn != NULL && backend_conn_bound(s->conn) && !s->mail_ok)
 		d->home->conn = s->conn;
+	else if (s->conn != NULL && s->mail_ok && d->home->authenticated && backend_conn_usable(s->conn))
+		rset_and_keep(s);
 	else if (s->conn != NULL && s->mail_ok && !backend_conn_bound(s->conn) && backend_conn_usable(s->conn))
 		rset_and_release(&s->conn);
 	else if (s->conn != NULL)

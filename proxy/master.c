@@ -66,6 +66,7 @@ struct master {
 	pid_t compiler;
 	int compiler_out;
 	bool stopping, announced, failed;
+	bool reload_again;       /* SIGHUP came while the compiler was reading */
 	time_t started;
 };
 
@@ -441,6 +442,8 @@ static void start_generation(struct master *m)
 		add_workers(m, &milter_kind, i);
 }
 
+static bool reload(struct master *m);
+
 static void compiler_ended(struct master *m, int status)
 {
 	int out = m->compiler_out;
@@ -450,9 +453,11 @@ static void compiler_ended(struct master *m, int status)
 		close(out);
 		log_error(NULL, "reload", "refused; the old configuration stays in force");
 		notify_ready();
-		return;
+	} else {
+		start_generation(m);
 	}
-	start_generation(m);
+	if (m->reload_again)
+		reload(m);
 }
 
 static bool reload(struct master *m)
@@ -460,6 +465,7 @@ static bool reload(struct master *m)
 	if (m->stopping || m->compiler != 0)
 		return false;
 	notify_reloading();
+	m->reload_again = false;
 	m->compiler = compiler_start(m->path, &m->compiler_out);
 	if (m->compiler < 0)
 		m->compiler = 0;
@@ -529,7 +535,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	if (number == SIGCHLD)
 		reap(m);
 	else if (number == SIGHUP)
-		reload(m);
+		m->reload_again = !reload(m);
 	else
 		stop(m);
 }

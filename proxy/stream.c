@@ -321,6 +321,13 @@ static ssize_t transmit(struct stream *s, const char *data, size_t len)
 
 static void begin_tls(struct stream *s);
 
+static void end_output(struct stream *s)
+{
+	if (s->mode == MODE_TLS)
+		SSL_shutdown(s->ssl);
+	shutdown(s->fd, SHUT_WR);
+}
+
 void stream_flush(struct stream *s)
 {
 	if (s->dead || s->mode == MODE_CONNECTING || s->mode == MODE_HANDSHAKE || s->write_error != 0)
@@ -342,8 +349,8 @@ void stream_flush(struct stream *s)
 		buf_free(&s->out); /* an idle stream holds none */
 		if (s->next_ssl != NULL)
 			begin_tls(s);
-		else if (s->shut && s->ssl == NULL)
-			shutdown(s->fd, SHUT_WR);
+		else if (s->shut)
+			end_output(s);
 		return;
 	}
 	buf_consume(&s->out, s->out_at);
@@ -389,10 +396,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 void stream_shutdown(struct stream *s)
 {
 	s->shut = true;
-	if (s->mode == MODE_TLS && stream_unsent(s) == 0)
-		SSL_shutdown(s->ssl);
 	if (stream_unsent(s) == 0)
-		shutdown(s->fd, SHUT_WR);
+		end_output(s);
 }
 
 /* ---- TLS */

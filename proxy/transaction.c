@@ -12,7 +12,7 @@
 #include "proxy/transaction_quarantine.h"
 
 static void start_recipient(struct transaction *t);
-static void start_end(struct transaction *t);
+static void conclude(struct transaction *t);
 static void feed_body(struct transaction *t, struct slice chunk);
 
 static int64_t now_ms(const struct transaction *t)
@@ -275,7 +275,7 @@ static void headers_judged(void *arg)
 		t->body_fed = all.len;
 	}
 	if (t->t_end != 0)
-		start_end(t);
+		conclude(t);
 }
 
 /* Offset behind the blank line that ends the header section, or 0. seen:
@@ -418,17 +418,24 @@ static const struct refusal *unacceptable(struct transaction *t)
 	return judgement_message(t->scan, &t->data, all);
 }
 
+/* No job runs on the scan now: it may be touched. */
+static void conclude(struct transaction *t)
+{
+	const struct refusal *bad = unacceptable(t);
+	if (bad != NULL)
+		finish(t, bad->code >= 500 ? "reject" : "defer", bad->code, bad->enhanced, bad->text);
+	else
+		start_end(t);
+}
+
 static void end_of_data(struct transaction *t)
 {
 	struct session *s = t->session;
 	t->t_end = now_ms(t);
 	session_wait(s);
 	stats_add(s->worker->stats, s->worker->row, STAT_BYTES_IN, (int64_t)t->data.size);
-	const struct refusal *bad = unacceptable(t);
-	if (bad != NULL)
-		finish(t, bad->code >= 500 ? "reject" : "defer", bad->code, bad->enhanced, bad->text);
-	else if (!t->filters_running) /* else headers_judged goes on here */
-		start_end(t);
+	if (!t->filters_running) /* else headers_judged goes on here */
+		conclude(t);
 }
 
 /* Each chunk has a reply; the last one's is the message's (RFC 3030 2). */
