@@ -23,6 +23,7 @@ struct held {
 	socklen_t len;
 	int fd;
 	bool wanted;
+	bool fresh;  /* opened since the last sweep or undo */
 };
 
 struct listen_sockets {
@@ -134,6 +135,7 @@ int listen_sockets_get(struct listen_sockets *set, const struct endpoint *addres
 		return -1;
 	}
 	add(set, fd, &sa, len, true);
+	set->first->fresh = true;
 	return fd;
 }
 
@@ -168,12 +170,19 @@ int listen_sockets_get_for(struct listen_sockets *set, const struct endpoint *ad
 	return -1;
 }
 
+void listen_sockets_undo(struct listen_sockets *set)
+{
+	for (struct held *h = set->first; h != NULL; h = h->next)
+		h->wanted = !h->fresh;
+	listen_sockets_sweep(set);
+}
+
 void listen_sockets_sweep(struct listen_sockets *set)
 {
 	for (struct held **at = &set->first; *at != NULL;) {
 		struct held *h = *at;
 		if (h->wanted) {
-			h->wanted = false;
+			h->wanted = h->fresh = false;
 			at = &h->next;
 			continue;
 		}

@@ -23,5 +23,7 @@ int listen_sockets_get_for(struct listen_sockets *set, const struct endpoint *ad
 			   mode_t mode, char error[200]);
 /* Closes those not asked for since the last call. */
 void listen_sockets_sweep(struct listen_sockets *set);
+/* Closes those opened since the last call of either: their configuration was refused. */
+void listen_sockets_undo(struct listen_sockets *set);
 
 #endif

@@ -404,6 +404,7 @@ static bool adopt(struct master *m, int out)
 	struct files files = { 0 };
 	bool ok = config != NULL && identity_find(config->top->user, &identity) && open_files(m, config, &files);
 	if (!ok) {
+		listen_sockets_undo(m->sockets);
 		free(files.listens);
 		free(files.milters);
 		free(files.tls);

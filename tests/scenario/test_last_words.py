@@ -54,3 +54,19 @@ def test_hangup_while_another_is_read(place):
         while time.time() < end and len([x for x in g.lines if "event=reload" in x and "reading" in x]) < 2:
             time.sleep(0.05)
         assert len([x for x in g.lines if "event=reload" in x and "reading" in x]) >= 2, g.log()
+
+
+def test_refused_reload_leaves_no_socket(place):
+    """One address can't be had: the others of that configuration are closed, or their clients wait for nobody."""
+    fresh = free_port()
+    with Gatehouse(place / "g") as g, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        g.conf.write_text(g.text + f"listen a {{ address = 127.0.0.1:{fresh} }}\n"
+                          f"listen b {{ address = 127.0.0.1:{taken.getsockname()[1]} }}\n")
+        g.process.send_signal(signal.SIGHUP)
+        assert g.wait_log("refused", 15), g.log()
+        with socket.socket() as s:
+            assert s.connect_ex(("127.0.0.1", fresh)) != 0
+        with Client(g.port) as c:
+            c.hello()
