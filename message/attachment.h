@@ -30,7 +30,7 @@ struct attachment {
 	struct slice extension;  /* of the name: lower case, last one, trailing dots and spaces ignored */
 	struct slice declared_type;
 	struct slice real_type;  /* by its bytes, as MIME type; empty: unknown */
-	struct slice description; /* of real_type, for people */
+	struct slice description; /* for people, of what is executable or a mismatch */
 	size_t size;
 	bool mismatch;           /* name or declared type lead to another kind of program than the bytes do */
 	bool executable;         /* a program or script by bytes or name, or such a file in the archive */
@@ -49,6 +49,8 @@ struct attachments {
 	size_t count;
 };
 
+/* Of a file name: lower case, the last one, trailing dots and spaces ignored. */
+struct slice attachment_extension(struct arena *arena, struct slice name);
 /* Loads libmagic's tables; before the sandbox closes. Thread-safe after. */
 bool attachment_preload(void);
 /* Every leaf that is no text of the mail, alternative readings included.

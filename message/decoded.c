@@ -5,6 +5,7 @@
 #include "message/decoded.h"
 
 #include "base/buf.h"
+#include "message/attachment.h"
 
 #include "message/charset.h"
 #include "message/encoded_word.h"
@@ -199,8 +200,12 @@ static void collect_bodies(struct composer *c, struct bodies *b)
 	for (size_t i = 0; i < mime->count; i++) {
 		struct part *part = &mime->parts[i];
 		if (!is_body_part(part)) {
-			if (part->children == 0 && !part->alternative && b->all.len > 0)
-				buf_add_char(&b->all, '\n'); /* as for a text, but nothing is shown */
+			/* An empty line as for a text, but nothing is shown. */
+			bool leaf = part->children == 0 && !part->alternative;
+			if (leaf && b->all.len > 0)
+				buf_add_char(&b->all, '\n');
+			if (leaf && b->visible.len > 0)
+				buf_add_char(&b->visible, '\n');
 			continue;
 		}
 		if (!part->is_html) {
@@ -356,5 +361,6 @@ struct slice decoded_full(struct message *m)
 void message_decode_preload(void)
 {
 	charset_preload();
+	attachment_preload();
 
 }

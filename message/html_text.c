@@ -13,7 +13,8 @@
 #include "message/uri.h"
 
 #define DEFAULT_LINKS 10000u
-#define DEFAULT_DEPTH 256u
+#define DEFAULT_SOURCE (8u << 20)
+#define FIRST_STACK 64u
 #define MAX_TEXTS 2000u       /* comments, scripts, titles, anchors kept, of each */
 #define MAX_LINK 8192u        /* octets of one URI */
 #define MAX_STACK 100000u
@@ -550,7 +551,8 @@ struct html *html_render(struct arena *arena, struct slice source, const struct 
 	r->arena = arena;
 	r->html = arena_new(arena, struct html);
 	r->limits.links = limits && limits->links ? limits->links : DEFAULT_LINKS;
-	r->stack_cap = DEFAULT_DEPTH;
+	source = slice_head(source, limits && limits->source ? limits->source : DEFAULT_SOURCE);
+	r->stack_cap = FIRST_STACK;
 	r->stack = arena_array(arena, struct open_element, r->stack_cap);
 	html_style_default(&r->stack[r->depth++].style);
 	html_counter_init(&r->counter, arena, &r->html->facts);

@@ -9,6 +9,7 @@
 
 struct html_limits {
 	size_t links;       /* kept. 0: 10,000 */
+	size_t source;      /* octets looked at. 0: 8 MB */
 };
 
 enum html_hidden {              /* why text is hidden */

@@ -84,10 +84,10 @@ static void read_part_head(struct mime_builder *b, struct part *part)
 }
 
 /* The head of a message goes to the blank line, but not past a delimiter line, nor past many
- * lines that are no fields: then somebody forgot it. */
+ * lines that are no fields: then somebody forgot it. Nor past any such line if there is no body. */
 static void read_message_head(struct part *part, const struct message *m)
 {
-	unsigned broken = 0;
+	unsigned broken = 0, may_be_broken = m->body.data ? MAX_BROKEN_LINES : 0;
 	part->headers = m->headers;
 	part->header_count = m->header_count;
 	part->body = m->body.data ? m->body : slice_from(part->raw, part->raw.len);
@@ -96,7 +96,7 @@ static void read_message_head(struct part *part, const struct message *m)
 		if (!h->broken)
 			continue;
 		part->defects |= PART_BROKEN_HEADER;
-		if (!slice_starts(h->field, SLICE("--")) && ++broken <= MAX_BROKEN_LINES)
+		if (!slice_starts(h->field, SLICE("--")) && ++broken <= may_be_broken)
 			continue;
 		part->header_count = i;
 		part->body = slice_from(part->raw, (size_t)(h->field.data - part->raw.data));

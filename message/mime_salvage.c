@@ -36,21 +36,30 @@ static void push_forced(struct mime_builder *b, size_t index, struct slice raw,
 
 /* Encodings. */
 
-/* Lines of base64 and nothing else, but for a share of rubbish. */
+static bool is_base64_line(struct slice line)
+{
+	for (size_t i = 0; i < line.len; i++) {
+		char c = line.data[i];
+		if (!ascii_is_alnum(c) && c != '+' && c != '/' && c != '=')
+			return false;
+	}
+	return true;
+}
+
+/* Most of it in lines of base64 and nothing else. */
 static bool looks_base64(struct slice body)
 {
-	body = slice_head(slice_trim(body), LOOK);
-	size_t digits = 0, foreign = 0, spaces = 0;
-	for (size_t i = 0; i < body.len; i++) {
-		char c = body.data[i];
-		if (ascii_is_alnum(c) || c == '+' || c == '/' || c == '=')
-			digits++;
-		else if (ascii_is_space(c))
-			spaces++;
-		else
-			foreign++;
+	size_t clean = 0, all = 0;
+	body = slice_head(body, LOOK);
+	while (body.len > 0) {
+		size_t lf = slice_chr(body, '\n');
+		struct slice line = slice_trim(slice_head(body, lf));
+		body = slice_from(body, lf == SLICE_NPOS ? body.len : lf + 1);
+		all += line.len;
+		if (is_base64_line(line))
+			clean += line.len;
 	}
-	return digits >= ENOUGH_BASE64 && foreign * 4 < digits && spaces * 2 < digits;
+	return clean >= ENOUGH_BASE64 && clean * 5 >= all * 4;
 }
 
 static bool looks_quoted_printable(struct slice body)

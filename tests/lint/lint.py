@@ -32,7 +32,7 @@ LIBRARIES = {
     r"libpsl\.h": ["base/psl"],
     r"unicode/": ["message/skeleton"],
     r"magic\.h": ["message/attachment"],
-    r"archive": ["message/attachment"],
+    r"archive": ["message/archive_list"],
     r"systemd/": ["base/log_out", "proxy/notify"],
     r"seccomp\.h|cap-ng\.h": ["base/sandbox"],
 }
