@@ -618,6 +618,7 @@ static void tear_down(struct master *m)
 		event_free(m->stop_timer);
 	listen_sockets_destroy(&m->sockets);
 	event_base_free(m->base);
+	stats_destroy(&m->stats);
 	forget_config(m);
 }
 

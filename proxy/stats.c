@@ -1,6 +1,7 @@
 #include "proxy/stats.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,6 +70,15 @@ struct stats *stats_attach(int fd)
 	if (fstat(fd, &st) != 0 || st.st_size < (off_t)sizeof(struct row))
 		return NULL;
 	return map(fd, (unsigned)((size_t)st.st_size / sizeof(struct row)));
+}
+
+void stats_destroy(struct stats **stats)
+{
+	if (*stats == NULL)
+		return;
+	munmap((*stats)->row, (*stats)->rows * sizeof(struct row));
+	free(*stats);
+	*stats = NULL;
 }
 
 unsigned stats_rows(const struct stats *stats)

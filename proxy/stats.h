@@ -33,6 +33,8 @@ struct stats;
 struct stats *stats_create(unsigned rows, int *fd_r);
 /* Maps what another process created. NULL: errno. */
 struct stats *stats_attach(int fd);
+/* Lets go of them; others may still have them. */
+void stats_destroy(struct stats **stats);
 unsigned stats_rows(const struct stats *stats);
 const char *stat_name(enum counter counter);
 

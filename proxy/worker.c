@@ -280,6 +280,7 @@ static void tear_down(struct running *r)
 	free(r->gates);
 	buf_free(&w->line);
 	tls_set_destroy(&w->tls);
+	stats_destroy(&w->stats);
 	snapshot_release((struct snapshot **)&w->snapshot);
 }
 
