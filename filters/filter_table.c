@@ -6,6 +6,7 @@
 #include "filters/author.h"
 #include "filters/bots.h"
 #include "filters/clamd.h"
+#include "filters/content.h"
 #include "filters/dkim.h"
 #include "filters/dmarc.h"
 #include "filters/dnsbl.h"
@@ -30,6 +31,7 @@ const struct filter *const filter_table[] = {
 	&arc_filter,
 	&dmarc_filter,
 	&forged_from_filter,
+	&content_filter,
 	&dnsbl_filter,
 	&rate_filter,
 	&reputation_filter,

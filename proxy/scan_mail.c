@@ -5,6 +5,8 @@
 #include "filters/relay.h"
 #include "message/address.h"
 #include "message/canonical.h"
+#include "message/received.h"
+#include "rules/rule_scan.h"
 
 #define CHUNK (64u * 1024) /* of the body, as a door gets it */
 
@@ -24,10 +26,36 @@ static void place_client(struct scan *scan)
 	c->internal = cidr_list_has(config->networks->internal.items, config->networks->internal.count, &c->ip);
 }
 
+/* The first relay that is not ours. */
+static void client_from_mail(struct scan *scan)
+{
+	const struct config_networks *n = scan->snapshot->config->networks;
+	const struct received_networks networks = {
+		.trusted = n->trusted.items, .trusted_count = n->trusted.count,
+		.internal = n->internal.items, .internal_count = n->internal.count,
+	};
+	const struct relays *relays = message_relays(&scan->message, &networks, NULL);
+	if (relays->trusted_count >= relays->count)
+		return;
+	const struct relay *relay = &relays->list[relays->trusted_count];
+	scan->client.ip = relay->ip;
+	scan->client.name = relay->rdns;
+	scan->client.helo = relay->helo;
+}
+
+static void sender_from_mail(struct scan *scan)
+{
+	struct slice address;
+	if (rule_envelope_from(&scan->message, &address) && address.len > 0)
+		address_parse(scan->arena, address, ADDRESS_MAIL | ADDRESS_UTF8, &scan->envelope.sender);
+}
+
 static void fill(struct scan *scan, const struct scan_mail_input *in)
 {
 	struct client *c = &scan->client;
 	c->ip = in->client;
+	if (in->client.family == 0)
+		client_from_mail(scan);
 	if (in->client_name.data != NULL)
 		c->name = in->client_name;
 	if (in->helo.data != NULL)
@@ -38,6 +66,8 @@ static void fill(struct scan *scan, const struct scan_mail_input *in)
 	place_client(scan);
 	if (in->sender != NULL)
 		scan->envelope.sender = *in->sender;
+	else
+		sender_from_mail(scan);
 	scan->envelope.recipient_count = in->recipient_count;
 	scan->envelope.recipients = arena_array(scan->arena, struct recipient, in->recipient_count);
 	for (size_t i = 0; i < in->recipient_count; i++)

@@ -7,12 +7,14 @@
 
 #include <math.h>
 
-#define DEPTH_MAX 60u
-#define CLASS_MAX 6u           /* members of [abc] that are multiplied out */
+#define DEPTH_MAX 40u
+#define LENGTH_MIN 3u          /* shorter ones are everywhere */
+#define CLASS_MAX 64u          /* members of [abc] that are told one by one */
+#define PRODUCT_MAX 64u        /* strings that multiplying may make: more wake too often */
 
 struct set {
-	struct slice list[LITERALS_MAX];
-	size_t count;
+	struct slice *list;    /* in the reader's arena; shared by copies until one is added to */
+	size_t count, cap;
 };
 
 struct piece {
@@ -28,6 +30,7 @@ struct reader {
 	size_t at;
 	bool x, xx;
 	unsigned depth;
+	size_t product_max;    /* strings that multiplying may make */
 	bool failed;           /* something not understood: no literals at all */
 };
 
@@ -52,6 +55,8 @@ static double quality_of(const struct set *set)
 		return -1;
 	for (size_t i = 0; i < set->count; i++) {
 		double sum = 0;
+		if (set->list[i].len < LENGTH_MIN)
+			return 0.1 * (double)set->list[i].len;
 		for (size_t k = 0; k < set->list[i].len && k < 12; k++)
 			sum += weight((unsigned char)set->list[i].data[k]);
 		if (sum < worst)
@@ -60,18 +65,11 @@ static double quality_of(const struct set *set)
 	return worst - log2((double)set->count);
 }
 
-static void consider(struct piece *p, const struct set *set, double quality)
-{
-	if (quality > p->quality && quality > 0) {
-		p->required = *set;
-		p->quality = quality;
-	}
-}
+static const struct slice empty_string[] = { { "", 0 } };
 
 static void set_to_empty_string(struct set *set)
 {
-	set->count = 1;
-	set->list[0] = SLICE("");
+	*set = (struct set){ (struct slice *)(uintptr_t)empty_string, 1, 1 };
 }
 
 static void exact_empty(struct piece *p)
@@ -79,6 +77,37 @@ static void exact_empty(struct piece *p)
 	memset(p, 0, sizeof(*p));
 	p->exact = true;
 	set_to_empty_string(&p->strings);
+}
+
+/* Adds; a list that others may share is copied first (it is full then). */
+static void set_add(struct arena *arena, struct set *set, struct slice s)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (slice_eq(set->list[i], s))
+			return;
+	if (set->count == set->cap) {
+		size_t cap = set->cap < 4 ? 8 : set->cap * 2;
+		struct slice *list = arena_array(arena, struct slice, cap);
+		if (set->count > 0)
+			memcpy(list, set->list, set->count * sizeof(*list));
+		set->list = list;
+		set->cap = cap;
+	}
+	set->list[set->count++] = s;
+}
+
+/* So that adding to either leaves the other as it is. */
+static struct set set_share(const struct set *set)
+{
+	return (struct set){ set->list, set->count, set->count };
+}
+
+static void consider(struct piece *p, const struct set *set, double quality)
+{
+	if (quality > p->quality && quality > 0) {
+		p->required = set_share(set);
+		p->quality = quality;
+	}
 }
 
 static void anything(struct piece *p)
@@ -89,23 +118,16 @@ static void anything(struct piece *p)
 static void exact_char(struct reader *r, struct piece *p, unsigned char c)
 {
 	char lower = ascii_lower((char)c);
-	exact_empty(p);
-	p->strings.list[0] = arena_copy(r->arena, slice_make(&lower, 1));
-}
-
-static void set_add(struct set *set, struct slice s)
-{
-	for (size_t i = 0; i < set->count; i++)
-		if (slice_eq(set->list[i], s))
-			return;
-	set->list[set->count++] = s;
+	memset(p, 0, sizeof(*p));
+	p->exact = true;
+	set_add(r->arena, &p->strings, arena_copy(r->arena, slice_make(&lower, 1)));
 }
 
 /* a followed by b; false: too many or too long. */
 static bool multiply(struct reader *r, struct set *a, const struct set *b)
 {
 	struct set product = { .count = 0 };
-	if (a->count * b->count > LITERALS_MAX)
+	if (a->count * b->count > r->product_max)
 		return false;
 	for (size_t i = 0; i < a->count; i++)
 		for (size_t k = 0; k < b->count; k++) {
@@ -117,7 +139,7 @@ static bool multiply(struct reader *r, struct set *a, const struct set *b)
 				memcpy(joined, left.data, left.len);
 			if (right.len > 0)
 				memcpy(joined + left.len, right.data, right.len);
-			set_add(&product, slice_make(joined, left.len + right.len));
+			set_add(r->arena, &product, slice_make(joined, left.len + right.len));
 		}
 	*a = product;
 	return true;
@@ -144,7 +166,7 @@ static void append(struct reader *r, struct sequence *q, const struct piece *ite
 			return;
 		end_run(q);
 		q->gap = true;
-		q->run = item->strings;
+		q->run = set_share(&item->strings);
 		return;
 	}
 	end_run(q);
@@ -159,7 +181,7 @@ static void finish(struct sequence *q, struct piece *out)
 		q->whole.exact = false;
 	} else {
 		q->whole.exact = true;
-		q->whole.strings = q->run;
+		q->whole.strings = set_share(&q->run);
 	}
 	*out = q->whole;
 }
@@ -233,7 +255,8 @@ static void read_quoted(struct reader *r, struct piece *out)
 	exact_empty(out);
 	if (text.len > LITERAL_LENGTH_MAX)
 		text.len = LITERAL_LENGTH_MAX, out->exact = false;
-	out->strings.list[0] = arena_lower(r->arena, text);
+	out->strings = (struct set){ .count = 0 };
+	set_add(r->arena, &out->strings, arena_lower(r->arena, text));
 	if (!out->exact)
 		consider(out, &out->strings, quality_of(&out->strings));
 }
@@ -290,7 +313,7 @@ static void class_piece(struct reader *r, const bool *has, struct piece *out)
 	for (unsigned c = 0; c < 256; c++) {
 		char byte = (char)c;
 		if (lower[c])
-			out->strings.list[out->strings.count++] = arena_copy(r->arena, slice_make(&byte, 1));
+			set_add(r->arena, &out->strings, arena_copy(r->arena, slice_make(&byte, 1)));
 	}
 }
 
@@ -545,7 +568,7 @@ static bool read_quantifier(struct reader *r, unsigned *min_r, unsigned *max_r)
 static void repeat(struct reader *r, struct piece *p, unsigned min, unsigned max)
 {
 	if (min == 0 && max == 1 && p->exact && p->strings.count < LITERALS_MAX) {
-		set_add(&p->strings, SLICE(""));
+		set_add(r->arena, &p->strings, SLICE(""));
 		return;
 	}
 	if (min == 0) {
@@ -602,13 +625,13 @@ static void read_sequence(struct reader *r, struct piece *out)
 	finish(q, out);
 }
 
-static void join(struct set *all, const struct set *more_strings, bool *fits)
+static void join(struct arena *arena, struct set *all, const struct set *more_strings, bool *fits)
 {
 	for (size_t i = 0; i < more_strings->count && *fits; i++) {
 		if (all->count == LITERALS_MAX)
 			*fits = false;
 		else
-			set_add(all, more_strings->list[i]);
+			set_add(arena, all, more_strings->list[i]);
 	}
 }
 
@@ -623,12 +646,12 @@ static void read_alternatives(struct reader *r, struct piece *out)
 		if (!out->exact)
 			all_exact = false;
 		else
-			join(&exact, &out->strings, &all_exact);
+			join(r->arena, &exact, &out->strings, &all_exact);
 		const struct set *needs = out->exact ? &out->strings : &out->required;
 		if (needs->count == 0)
 			all_required = false;
 		else
-			join(&required, needs, &all_required);
+			join(r->arena, &required, needs, &all_required);
 		if (!more(r) || peek(r) != '|')
 			break;
 		r->at++;
@@ -644,8 +667,9 @@ static void read_alternatives(struct reader *r, struct piece *out)
 }
 
 /* A string that holds another of the set adds nothing. */
-static void copy_minimal(const struct set *set, struct literals *out)
+static void copy_minimal(struct arena *arena, const struct set *set, struct literals *out)
 {
+	out->list = arena_array(arena, struct slice, set->count);
 	for (size_t i = 0; i < set->count; i++) {
 		bool needed = true;
 		for (size_t k = 0; k < set->count && needed; k++)
@@ -657,23 +681,41 @@ static void copy_minimal(const struct set *set, struct literals *out)
 	}
 }
 
-bool pattern_literals(struct arena *arena, const struct pattern *pattern, struct literals *literals_r)
+static bool read_whole(struct reader *r, struct arena *arena, const struct pattern *pattern, size_t product_max,
+		       struct piece *whole)
 {
-	struct reader r = {
-		.arena = arena, .s = pattern->source,
+	*r = (struct reader){
+		.arena = arena, .s = pattern->source, .product_max = product_max,
 		.x = (pattern->flags & (PATTERN_X | PATTERN_XX)) != 0, .xx = (pattern->flags & PATTERN_XX) != 0,
 	};
+	read_alternatives(r, whole);
+	return !r->failed && r->at == r->s.len;
+}
+
+bool pattern_literals(struct arena *arena, const struct pattern *pattern, struct literals *literals_r)
+{
+	struct reader r;
 	struct piece whole;
-	literals_r->count = 0;
-	literals_r->quality = 0;
-	read_alternatives(&r, &whole);
-	if (r.failed || r.at != r.s.len)
+	*literals_r = (struct literals){ .count = 0 };
+	if (!read_whole(&r, arena, pattern, PRODUCT_MAX, &whole))
 		return false;
 	if (whole.exact)
 		consider(&whole, &whole.strings, quality_of(&whole.strings));
 	if (whole.required.count == 0)
 		return false;
-	copy_minimal(&whole.required, literals_r);
+	copy_minimal(arena, &whole.required, literals_r);
 	literals_r->quality = quality_of(&whole.required);
 	return literals_r->count > 0;
+}
+
+bool pattern_exact(struct arena *arena, const struct pattern *pattern, struct literals *literals_r)
+{
+	struct reader r;
+	struct piece whole;
+	*literals_r = (struct literals){ .count = 0 };
+	if (!read_whole(&r, arena, pattern, LITERALS_MAX, &whole) || !whole.exact)
+		return false;
+	literals_r->list = whole.strings.list;
+	literals_r->count = whole.strings.count;
+	return true;
 }

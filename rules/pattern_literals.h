@@ -10,16 +10,19 @@
  */
 #include "rules/rule.h"
 
-#define LITERALS_MAX 48u
+#define LITERALS_MAX 1000u
 #define LITERAL_LENGTH_MAX 24u
 
 struct literals {
-	struct slice list[LITERALS_MAX];
+	struct slice *list;
 	size_t count;             /* 0: none known */
-	double quality;           /* how rare they are: bits, roughly; below about 8 they wake too often */
+	double quality;           /* how rare they are: bits, roughly */
 };
 
 /* The best set there is. false: none. The bytes live in the arena. */
 bool pattern_literals(struct arena *arena, const struct pattern *pattern, struct literals *literals_r);
+/* All strings that the pattern matches, case aside, if it matches only these
+ * and there are at most LITERALS_MAX. */
+bool pattern_exact(struct arena *arena, const struct pattern *pattern, struct literals *literals_r);
 
 #endif

@@ -101,13 +101,22 @@ static const char *error_text(struct arena *arena, int code, size_t offset)
 	return arena_printf(arena, "pattern, at offset %zu: %s", offset, text).data;
 }
 
+/* Of pcre2_compile(): the code is over what its 16-bit links reach. */
+#define ERROR_TOO_LARGE 120
+
+static pcre2_code *compile(struct arena *arena, struct slice source, unsigned flags, int *error_r, size_t *offset_r)
+{
+	source = regex_translate(arena, source, flags);
+	return pcre2_compile((PCRE2_SPTR)source.data, source.len, options_of(flags), error_r, offset_r, NULL);
+}
+
 struct regex *regex_compile(struct arena *arena, const struct pattern *pattern, const char **error_r)
 {
-	struct slice source = regex_translate(arena, pattern->source, pattern->flags);
 	int error;
 	PCRE2_SIZE offset;
-	pcre2_code *code = pcre2_compile((PCRE2_SPTR)source.data, source.len, options_of(pattern->flags), &error,
-					 &offset, NULL);
+	pcre2_code *code = compile(arena, pattern->source, pattern->flags, &error, &offset);
+	if (code == NULL && error == ERROR_TOO_LARGE && pattern->compact.len > 0)
+		code = compile(arena, pattern->compact, pattern->flags, &error, &offset);
 	if (code == NULL) {
 		*error_r = error_text(arena, error, offset);
 		return NULL;

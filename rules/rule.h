@@ -73,6 +73,9 @@ struct pattern {
 	struct slice source;   /* between the delimiters; empty source with set == false: none */
 	unsigned flags;
 	bool set;
+	/* Of a pattern whose tags were replaced: */
+	struct slice compact;  /* the same with the tags as subroutines: for what is else too large */
+	struct slice loose;    /* with tags as classes (pattern_loosen.h): matches at least as much */
 };
 
 /* The values a header rule looks at. */

@@ -183,6 +183,10 @@ static void bind_eval(struct ruleset *rules, struct rule *rule)
 		return;
 	}
 	const char *problem = check_eval(rule, rule->eval, rules->arena);
+	if (problem == NULL && rule->eval->pattern > 0 && rule->eval->pattern <= rule->arg_count) {
+		struct pattern pattern = { .source = rule->args[rule->eval->pattern - 1], .set = true };
+		rule->regex = regex_compile(rules->arena, &pattern, &problem);
+	}
 	if (problem != NULL) {
 		rule_downgrade(rule, RULE_UNSUPPORTED, problem);
 		rule->eval = NULL;
@@ -307,6 +311,17 @@ static void match_unset(struct ruleset *rules)
 	regex_scratch_free(&scratch);
 }
 
+/* The channel's text has its letters folded, so the pattern's must be too:
+ * whoever writes a rule writes what people write. */
+static void fold_skeletons(struct ruleset *rules)
+{
+	for (size_t i = 0; i < rules->table->count; i++) {
+		struct rule *rule = rules->table->list[i];
+		if (rule->type == RULE_SKELETON && rule->pattern.set)
+			rule->pattern.source = rule_fold_pattern(rules->arena, rule->pattern.source);
+	}
+}
+
 void rule_compile(struct ruleset *rules)
 {
 	struct engine_options options = {
@@ -315,6 +330,7 @@ void rule_compile(struct ruleset *rules)
 		.rule_budget_us = rules->options.budget_ms * 1000,
 	};
 	rule_replace_tags(rules->table);
+	fold_skeletons(rules);
 	choose_all(rules);
 	bind_metas(rules);
 	order_metas(rules);

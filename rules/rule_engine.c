@@ -7,12 +7,13 @@
 
 #include "base/buf.h"
 #include "rules/pattern_literals.h"
+#include "rules/pattern_loosen.h"
 #include "rules/prefilter.h"
 #include "rules/rule_engine_sample.h"
 
-/* Strings of less information than this wake a rule too often to help:
- * three or four letters. */
-#define QUALITY_MIN 9.0
+/* Strings of less information than this wake a rule too often to help: one of
+ * many short words. */
+#define QUALITY_MIN 5.5
 #define BUDGET_DEFAULT_US 50000
 #define POOL_MAX 64u
 #define EVIDENCE_MAX 120u
@@ -161,6 +162,7 @@ static void find_literals(struct rule_engine *e, struct entry *entry, struct are
 		return;
 	entry->literals = arena_new(e->arena, struct literals);
 	*entry->literals = *found;
+	entry->literals->list = arena_array(e->arena, struct slice, found->count);
 	for (size_t i = 0; i < found->count; i++)
 		entry->literals->list[i] = arena_copy(e->arena, found->list[i]);
 	entry->way = WAY_STRING;
@@ -470,10 +472,9 @@ static void match_text(struct engine_run *run, const struct entry *entry, const 
 	}
 }
 
-static void spend(struct pass *p, struct entry *entry, int64_t us)
+static void spend(struct pass *p, struct entry *entry, bool was_over, int64_t us)
 {
 	struct engine_hit *hit = &p->run->hits[entry->rule->index];
-	bool was_over = hit->over_budget;
 	hit->spent_us += us;
 	if (hit->spent_us > p->engine->options.rule_budget_us)
 		hit->over_budget = true;
@@ -496,18 +497,17 @@ static void try_segment(struct pass *p, uint32_t id, size_t segment)
 	const struct segment *s = &p->segments[segment];
 	if (entry->regex == NULL || enough(hit, entry->rule) || !applies(entry, p->channel, s, segment))
 		return;
-	bool over = hit->over_budget;
+	bool was_over = hit->over_budget;
 	int64_t start = now_us();
 	match_text(p->run, entry, entry->regex, s->text);
-	if (!over && hit->over_budget)
-		atomic_fetch_add(&entry->slow, 1);
-	spend(p, entry, now_us() - start);
+	spend(p, entry, was_over, now_us() - start);
 }
 
 static void try_all(struct pass *p, uint32_t id)
 {
 	struct entry *entry = (struct entry *)(uintptr_t)&p->engine->entries[id];
 	struct engine_hit *hit = &p->run->hits[entry->rule->index];
+	bool was_over = hit->over_budget;
 	int64_t start = now_us();
 	for (size_t i = 0; i < p->count; i++) {
 		if (enough(hit, entry->rule))
@@ -516,11 +516,12 @@ static void try_all(struct pass *p, uint32_t id)
 			match_text(p->run, entry, entry->regex, p->segments[i].text);
 		if (i % 16 == 15) {
 			int64_t now = now_us();
-			spend(p, entry, now - start);
+			spend(p, entry, was_over, now - start);
+			was_over = hit->over_budget;
 			start = now;
 		}
 	}
-	spend(p, entry, now_us() - start);
+	spend(p, entry, was_over, now_us() - start);
 }
 
 static void queue_add(struct engine_scratch *s, uint32_t id, size_t segment)
@@ -782,7 +783,8 @@ static void improve_channel(struct rule_engine *e, enum channel channel, const s
 	struct prefilter_entry *list = xcalloc(c->direct_count, sizeof(*list));
 	for (size_t i = 0; i < c->direct_count; i++) {
 		const struct pattern *pattern = &e->entries[c->direct[i]].rule->pattern;
-		struct slice source = regex_translate(e->arena, pattern->source, pattern->flags);
+		struct slice source = pattern->loose.len > 0 ? pattern->loose : pattern->source;
+		source = pattern_loosen(e->arena, regex_translate(e->arena, source, pattern->flags));
 		list[i] = (struct prefilter_entry){ source, pattern->flags, (uint32_t)i };
 	}
 	struct patterns_image *image = arena_new(e->arena, struct patterns_image);

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct eval_function none[] = { { .name = NULL } };
+#include "rules/rule_header.h"
+
 static const struct eval_function *const families[] = {
-	none,
+	eval_headers, eval_dates, eval_html, eval_mime, eval_body, eval_relays, eval_rbl, eval_auth, eval_lists,
+	eval_freemail, eval_uris, eval_images, eval_forged,
 };
 
 const struct eval_function *eval_find(struct slice name)
@@ -49,19 +51,91 @@ bool eval_in_range(const struct rule *rule, unsigned first, double value)
 	return value >= eval_number(rule, first, -1e300) && value <= eval_number(rule, first + 1, 1e300);
 }
 
-enum regex_result eval_match(struct rule_scan *scan, struct slice source, unsigned flags, struct slice text)
+static size_t add_addresses(struct rule_scan *s, const char *selector, struct slice *list, size_t n, size_t max)
 {
-	struct pattern pattern = { .source = source, .flags = flags, .set = true };
-	struct arena *arena = arena_create();
-	const char *error;
-	enum regex_result result = REGEX_NO;
-	struct regex *regex = regex_compile(arena, &pattern, &error);
-	if (regex != NULL) {
-		struct regex_scratch *scratch = regex_scratch_create();
-		result = regex_match(regex, scratch, text, 0, NULL);
-		regex_scratch_free(&scratch);
+	struct slice found[EVAL_ADDRESSES_MAX];
+	size_t count = rule_header_list(s, selector, found, EVAL_ADDRESSES_MAX);
+	for (size_t i = 0; i < count && n < max; i++) {
+		struct slice address = arena_lower(s->arena, found[i]);
+		bool known = address.len == 0;
+		for (size_t k = 0; k < n && !known; k++)
+			known = slice_eq(list[k], address);
+		if (!known)
+			list[n++] = address;
 	}
-	arena_destroy(&arena);
-	(void)scan;
-	return result;
+	return n;
+}
+
+size_t eval_from_addresses(struct rule_scan *s, struct slice *list, size_t max)
+{
+	static const char *const selectors[] = {
+		"From:addr", "Envelope-Sender:addr", "Resent-Sender:addr", "X-Envelope-From:addr", "EnvelopeFrom:addr",
+	};
+	size_t n = add_addresses(s, "Resent-From:addr", list, 0, 1);
+	if (n > 0)
+		return n;
+	for (size_t i = 0; i < sizeof(selectors) / sizeof(*selectors); i++)
+		n = add_addresses(s, selectors[i], list, n, max);
+	return n;
+}
+
+size_t eval_to_addresses(struct rule_scan *s, struct slice *list, size_t max)
+{
+	static const char *const selectors[] = {
+		"To:addr", "Apparently-To:addr", "Delivered-To:addr", "Envelope-Recipients:addr",
+		"Apparently-Resent-To:addr", "X-Envelope-To:addr", "X-Envelope-Recipients:addr", "X-Delivered-To:addr",
+		"X-Original-To:addr", "X-Rcpt-To:addr", "X-Real-To:addr", "Cc:addr",
+	};
+	size_t n = add_addresses(s, "Resent-To:addr", list, 0, max);
+	n = add_addresses(s, "Resent-Cc:addr", list, n, max);
+	if (n > 0)
+		return n;
+	for (size_t i = 0; i < sizeof(selectors) / sizeof(*selectors); i++)
+		n = add_addresses(s, selectors[i], list, n, max);
+	return n;
+}
+
+/* Charsets of one language's script; all others are anybody's. */
+static const struct {
+	const char *locale, *charset; /* a prefix */
+} charsets[] = {
+	{ "ja", "iso-2022-jp" }, { "ja", "euc-jp" }, { "ja", "shift_jis" }, { "ja", "sjis" }, { "ja", "x-sjis" },
+	{ "ko", "euc-kr" }, { "ko", "ks_c" }, { "ko", "iso-2022-kr" }, { "ko", "johab" }, { "ko", "ksc" },
+	{ "ru", "koi8" }, { "ru", "windows-1251" }, { "ru", "cp1251" }, { "ru", "iso-8859-5" }, { "ru", "iso-ir-111" },
+	{ "ru", "cp866" }, { "ru", "ibm866" }, { "th", "tis-620" }, { "th", "iso-8859-11" }, { "th", "windows-874" },
+	{ "zh", "gb" }, { "zh", "big5" }, { "zh", "iso-2022-cn" }, { "zh", "hz-" }, { "zh", "euc-tw" },
+	{ "zh", "x-euc-tw" }, { "zh", "cn-" },
+};
+
+bool eval_charset_ok(struct rule_scan *s, struct slice charset)
+{
+	const struct rule_settings *set = rule_table_get(s->rules->table, "ok_locales");
+	if (set == NULL || slice_find(set->last->value, SLICE("all")) != SLICE_NPOS)
+		return true;
+	for (size_t i = 0; i < sizeof(charsets) / sizeof(*charsets); i++)
+		if (slice_starts_nocase(charset, slice_str(charsets[i].charset)))
+			return slice_find(set->last->value, slice_str(charsets[i].locale)) != SLICE_NPOS;
+	return true;
+}
+
+struct slice eval_squeeze(struct rule_scan *s, struct slice text)
+{
+	char *out = arena_alloc(s->arena, text.len + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!ascii_is_space(text.data[i]))
+			out[n++] = text.data[i];
+		else if (n == 0 || out[n - 1] != ' ')
+			out[n++] = ' ';
+	}
+	return slice_make(out, n);
+}
+
+struct slice eval_domain(struct rule_scan *s, struct slice host)
+{
+	struct uri_host found;
+	if (host.len == 0 || host.len > 255 ||
+	    !uri_host(s->arena, arena_printf(s->arena, "http://%.*s/", SLICE_ARG(host)), &found))
+		return host;
+	return found.domain;
 }

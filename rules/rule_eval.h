@@ -19,6 +19,7 @@ struct eval_function {
 	const char *approximate; /* what is not as in SpamAssassin; NULL: it is */
 	unsigned min_args, max_args;
 	bool early;              /* asks: run at PHASE_HEADERS too, its value then ignored */
+	unsigned pattern;        /* 1 + which argument is a pattern: compiled as rule->regex; 0: none */
 	/* Whether these arguments can be honoured; NULL: they all can. Returns
 	 * why not, or NULL. */
 	const char *(*check)(const struct rule *rule);
@@ -27,9 +28,21 @@ struct eval_function {
 const struct eval_function *eval_find(struct slice name);
 
 /* The tables; each ends with name == NULL. */
-extern const struct eval_function eval_headers[], eval_senders[], eval_html[], eval_mime[], eval_body[],
+extern const struct eval_function eval_headers[], eval_dates[], eval_html[], eval_mime[], eval_body[],
 	eval_relays[], eval_rbl[], eval_auth[], eval_lists[], eval_freemail[], eval_uris[], eval_images[],
-	eval_forged[], eval_bounce[];
+	eval_forged[];
+
+/* Sender addresses as lists are asked with them: From, Envelope-Sender,
+ * Resent-Sender, X-Envelope-From, EnvelopeFrom; or Resent-From alone. Lower case. */
+#define EVAL_ADDRESSES_MAX 64u
+size_t eval_from_addresses(struct rule_scan *scan, struct slice *list, size_t max);
+size_t eval_to_addresses(struct rule_scan *scan, struct slice *list, size_t max);
+/* Whether readers of the languages in ok_locales can read it; true unless that is set. */
+bool eval_charset_ok(struct rule_scan *scan, struct slice charset);
+/* White space of a kind as one space. */
+struct slice eval_squeeze(struct rule_scan *scan, struct slice text);
+/* The registered domain of a host name; the name itself if it has none. */
+struct slice eval_domain(struct rule_scan *scan, struct slice host);
 
 /* What functions of a family keep between calls on one mail. */
 struct eval_state {
@@ -41,6 +54,7 @@ struct eval_state {
 	struct eval_images *images;
 	struct eval_dates *dates;
 	struct header_value *headers;  /* by selector of the engine */
+	struct regex_scratch *scratch; /* of eval_is() */
 };
 
 void eval_evidence(struct rule_scan *scan, const struct rule *rule, const char *fmt, ...)
@@ -53,8 +67,6 @@ static inline struct slice eval_arg(const struct rule *rule, unsigned n)
 }
 /* The argument as a number; fallback if it isn't there, is empty or "undef". */
 double eval_number(const struct rule *rule, unsigned n, double fallback);
-/* Perl's pattern in an argument, compiled once for this mail; NULL: none. */
-enum regex_result eval_match(struct rule_scan *scan, struct slice pattern, unsigned flags, struct slice text);
 /* value within [min, max]; either may be missing. */
 bool eval_in_range(const struct rule *rule, unsigned first, double value);
 

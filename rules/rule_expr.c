@@ -319,7 +319,7 @@ static double both(enum op op, double a, double b)
 	if (op == OP_OR) {
 		if (expr_known(a))
 			return a != 0 ? a : b;
-		return expr_known(b) && b != 0 ? b : EXPR_UNKNOWN;
+		return EXPR_UNKNOWN; /* true if b is, but with which value? */
 	}
 	if (op == OP_MULTIPLY && (a == 0 || b == 0))
 		return 0;
@@ -363,10 +363,10 @@ double rule_expr_eval(const struct rule_expr *expr, double (*value)(void *, uint
 		const struct instruction *in = &expr->code[i];
 		switch (in->op) {
 		case OP_NUMBER:
-			stack[n++] = in->number;
+			stack[n++] = tame(in->number);
 			break;
 		case OP_RULE:
-			stack[n++] = value(context, in->rule);
+			stack[n++] = tame(value(context, in->rule));
 			break;
 		case OP_NOT:
 			if (expr_known(stack[n - 1]))

@@ -141,9 +141,23 @@ static void fill_named(struct rule_lists *l, const char *key, bool addresses)
 			named_need(l->arena, &l->uri_lists, &l->uri_list_count, &l->uri_list_cap, name);
 		while ((word = take_word(&rest)).len > 0) {
 			bool listed = word.data[0] != '!';
+			if (addresses && (slice_chr(word, '*') != SLICE_NPOS || slice_chr(word, '?') != SLICE_NPOS)) {
+				glob_add(l->arena, &list->globs, word, SLICE_EMPTY);
+				continue;
+			}
 			name_map_put(&list->names, l->arena, slice_from(word, !listed), listed);
 		}
 	}
+}
+
+bool named_list_has(const struct named_list *list, struct slice address)
+{
+	if (name_map_get(&list->names, address) == 1)
+		return true;
+	for (size_t i = 0; i < list->globs.count; i++)
+		if (glob_match(list->globs.list[i].text, address))
+			return true;
+	return false;
 }
 
 bool name_map_has_domain(const struct name_map *map, struct slice domain)

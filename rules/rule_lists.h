@@ -23,7 +23,8 @@ struct glob_list {
 /* Names in a list with a title of its own: enlist_uri_host (SHORTENER) … */
 struct named_list {
 	struct slice name;
-	struct name_map names;
+	struct name_map names;     /* 1: listed; 0: excepted */
+	struct glob_list globs;    /* address lists: the entries with "*" or "?" */
 };
 
 struct rule_lists {
@@ -48,7 +49,9 @@ bool rule_lists_address(const struct rule_lists *lists, const char *key, struct 
 const struct glob_list *rule_lists_globs(const struct rule_lists *lists, const char *key);
 bool glob_match(struct slice pattern, struct slice text);
 const struct named_list *rule_lists_named(const struct rule_lists *lists, bool addresses, struct slice name);
-/* The domain, or its parents down to two labels, in a map. */
+/* The address, or a glob that fits it. */
+bool named_list_has(const struct named_list *list, struct slice address);
+/* The domain or one of its parents in a map; a value of 0 says no. */
 bool name_map_has_domain(const struct name_map *map, struct slice domain);
 /* The target of a redirector that redirector_pattern lines know; empty: none. */
 struct slice rule_lists_redirect(const void *lists, struct arena *arena, struct slice uri);

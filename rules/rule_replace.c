@@ -1,13 +1,25 @@
 #include "rules/rule_replace.h"
 
 #include "base/buf.h"
+#include "message/skeleton.h"
+#include "rules/pattern_loosen.h"
 
 #define PASSES_MAX 6u
 #define PATTERN_MAX (1024u * 1024)
 
+#define TAGS_MAX 200u
+
+/* Tags called as subroutines by a compact pattern. */
+struct used {
+	struct slice names[TAGS_MAX];
+	size_t count;
+};
+
 struct tags {
 	const struct rule_table *table;
 	struct arena *arena;
+	struct used *used;       /* NULL: values are put in */
+	bool loose;              /* values that are a letter's forms as classes */
 };
 
 /* The last value of `key name value`. */
@@ -72,6 +84,21 @@ static bool has_tag(struct slice s)
 	return false;
 }
 
+/* "(?&tN)" for the tag; false: too many of them. */
+static bool put_call(const struct tags *tags, struct buf *out, struct slice name)
+{
+	struct used *u = tags->used;
+	size_t i = 0;
+	while (i < u->count && !slice_eq(u->names[i], name))
+		i++;
+	if (i == TAGS_MAX)
+		return false;
+	if (i == u->count)
+		u->names[u->count++] = name;
+	buf_printf(out, "(?&t%zu)", i);
+	return true;
+}
+
 static void put_tag(const struct tags *tags, struct buf *out, struct slice tag, bool *again)
 {
 	struct slice value = lookup(tags, "replace_tag", slice_sub(tag, 1, tag.len - 2));
@@ -79,7 +106,10 @@ static void put_tag(const struct tags *tags, struct buf *out, struct slice tag, 
 		buf_add_slice(out, tag);
 		return;
 	}
-	buf_add_slice(out, value);
+	if (tags->used != NULL && put_call(tags, out, arena_copy(tags->arena, slice_sub(tag, 1, tag.len - 2))))
+		return;
+	struct slice letter = tags->loose && !has_tag(value) ? pattern_loosen_letter(tags->arena, value) : SLICE_EMPTY;
+	buf_add_slice(out, letter.len > 0 ? letter : value);
 	if (has_tag(value))
 		*again = true;
 }
@@ -114,13 +144,44 @@ static bool replace_pass(const struct tags *tags, struct slice *source, bool pre
 	return again;
 }
 
-static void replace_in(const struct tags *tags, struct rule *rule)
+/* "(?(DEFINE)(?<t0>…)(?<t1>…)…)" and then the pattern, calling them. */
+static struct slice compact(const struct tags *tags, const struct rule *rule)
+{
+	struct used used = { .count = 0 };
+	struct tags calls = { tags->table, tags->arena, &used, false };
+	struct slice source = rule->pattern.source;
+	struct buf out = { 0 };
+	replace_pass(&calls, &source, rule->pattern.flags != 0);
+	buf_add_str(&out, "(?(DEFINE)");
+	for (size_t i = 0; i < used.count; i++) {
+		struct slice value = lookup(tags, "replace_tag", used.names[i]);
+		replace_pass(&calls, &value, true);
+		buf_printf(&out, "(?<t%zu>", i);
+		buf_add_slice(&out, value);
+		buf_add_char(&out, ')');
+	}
+	buf_add_char(&out, ')');
+	buf_add_slice(&out, source);
+	struct slice result = arena_copy(tags->arena, buf_slice(&out));
+	buf_free(&out);
+	return result;
+}
+
+static struct slice replaced(const struct tags *tags, const struct rule *rule)
 {
 	struct slice source = rule->pattern.source;
 	for (unsigned pass = 0; pass < PASSES_MAX; pass++)
 		if (!replace_pass(tags, &source, rule->pattern.flags != 0))
 			break;
-	rule->pattern.source = source;
+	return source;
+}
+
+static void replace_in(const struct tags *tags, struct rule *rule)
+{
+	const struct tags loosely = { tags->table, tags->arena, NULL, true };
+	rule->pattern.compact = compact(tags, rule);
+	rule->pattern.loose = replaced(&loosely, rule);
+	rule->pattern.source = replaced(tags, rule);
 }
 
 void rule_replace_tags(struct rule_table *table)
@@ -131,4 +192,23 @@ void rule_replace_tags(struct rule_table *table)
 		if (rule->replace_tags && rule->pattern.set)
 			replace_in(&tags, rule);
 	}
+}
+
+struct slice rule_fold_pattern(struct arena *arena, struct slice source)
+{
+	struct buf out = { 0 };
+	for (size_t i = 0; i < source.len;) {
+		size_t n = 0;
+		while (i + n < source.len && (unsigned char)source.data[i + n] >= 0x80)
+			n++;
+		if (n == 0) {
+			buf_add_char(&out, source.data[i++]);
+			continue;
+		}
+		buf_add_slice(&out, skeleton_text(arena, slice_sub(source, i, n)));
+		i += n;
+	}
+	struct slice folded = arena_copy(arena, buf_slice(&out));
+	buf_free(&out);
+	return folded;
 }

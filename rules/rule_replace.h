@@ -11,4 +11,8 @@
 /* Rewrites rule->pattern of all such rules. Call once, after all files are read. */
 void rule_replace_tags(struct rule_table *table);
 
+/* Letters outside of ASCII as the skeleton channel has them (message/skeleton.h);
+ * ASCII, and so all of the pattern's own signs, stays. */
+struct slice rule_fold_pattern(struct arena *arena, struct slice source);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "rules/eval_pattern.h"
 #include "rules/rule_compile.h"
 #include "rules/rule_parse.h"
 
@@ -28,6 +29,7 @@ static struct counted *begin(const struct ruleset_options *options, struct confi
 static struct ruleset *finish(struct counted *c)
 {
 	c->rules.lists = rule_lists_create(c->rules.table);
+	c->rules.patterns = eval_patterns_create(c->rules.arena);
 	rule_compile(&c->rules);
 	c->rules.table->errors = NULL; /* the caller's, and may go before the set */
 	return &c->rules;

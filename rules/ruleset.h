@@ -21,6 +21,7 @@ struct ruleset {
 	struct rule_table *table;
 	struct rule_engine *engine;
 	struct rule_lists *lists;
+	struct eval_patterns *patterns;
 	struct ruleset_options options;
 	uint32_t *metas;       /* indexes of meta rules, each behind those it names */
 	size_t meta_count;

@@ -17,10 +17,10 @@ static int compare(const void *a, const void *b)
 
 static const char *joined(const struct literals *found)
 {
-	static char out[4096];
-	struct slice list[LITERALS_MAX];
+	static char out[40960];
+	static struct slice list[LITERALS_MAX];
 	size_t n = 0;
-	memcpy(list, found->list, sizeof(list));
+	memcpy(list, found->list, found->count * sizeof(*list));
 	qsort(list, found->count, sizeof(*list), compare);
 	out[0] = '\0';
 	for (size_t i = 0; i < found->count; i++)
@@ -77,7 +77,7 @@ static void test_found(void **state)
 	(void)state;
 	struct arena *arena = arena_create();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct pattern p = { slice_str(cases[i].source), cases[i].flags, true };
+		struct pattern p = { .source = slice_str(cases[i].source), .flags = cases[i].flags, .set = true };
 		struct literals found;
 		bool any = pattern_literals(arena, &p, &found);
 		const char *got = any ? joined(&found) : "";
@@ -121,7 +121,7 @@ static void test_necessary(void **state)
 			seed = seed * 6364136223846793005u + 1442695040888963407u;
 			strcat(source, atoms[(seed >> 33) % (sizeof(atoms) / sizeof(*atoms))]);
 		}
-		struct pattern p = { slice_str(source), 0, true };
+		struct pattern p = { .source = slice_str(source), .set = true };
 		struct literals found;
 		const char *error;
 		struct regex *regex = regex_compile(arena, &p, &error);
@@ -153,7 +153,7 @@ static void test_deep(void **state)
 	struct arena *arena = arena_create();
 	memset(source, '(', 2000);
 	memset(source + 2000, ')', 2000);
-	struct pattern p = { slice_make(source, 4000), 0, true };
+	struct pattern p = { .source = slice_make(source, 4000), .set = true };
 	struct literals found;
 	assert_false(pattern_literals(arena, &p, &found));
 	arena_destroy(&arena);
