@@ -116,17 +116,19 @@ static struct slice without_brackets(struct slice s)
 	return s;
 }
 
-/* It is the server's to refuse it: here it is an address all the same. */
-static void take_path(struct arena *arena, const char *arg, unsigned allow, struct mailbox *m)
+/* It is the server's to refuse it: here it is an address all the same. False:
+ * it can't be parsed, and what its parts are is a guess. */
+static bool take_path(struct arena *arena, const char *arg, unsigned allow, struct mailbox *m)
 {
 	struct slice path = without_brackets(slice_str(arg));
 	if (address_parse(arena, path, allow | ADDRESS_UTF8, m) == ADDRESS_OK)
-		return;
+		return true;
 	size_t at = slice_rchr(path, '@');
 	m->text = arena_copy(arena, path);
 	m->local = slice_head(m->text, at == SLICE_NPOS ? path.len : at);
 	if (at != SLICE_NPOS)
 		m->domain = arena_lower(arena, slice_from(path, at + 1));
+	return false;
 }
 
 static struct slice join_params(struct arena *arena, char *const *args)
@@ -161,6 +163,7 @@ void milter_sender(struct arena *arena, char *const *args, struct envelope *e)
 void milter_recipient(struct arena *arena, char *const *args, struct recipient *r)
 {
 	*r = (struct recipient){ .accepted = false };
-	take_path(arena, args[0] ? args[0] : "", ADDRESS_RCPT, &r->mailbox);
+	if (!take_path(arena, args[0] ? args[0] : "", ADDRESS_RCPT, &r->mailbox))
+		r->mailbox.domain = SLICE_EMPTY; /* nobody knows where it would go: it is not ours */
 	r->params = join_params(arena, args[0] ? args + 1 : args);
 }

@@ -387,7 +387,7 @@ def test_reload_under_load_drops_nobody(place, kind):
         time.sleep(1.5)
         codes = end_load(loads, postfix)
         print(len(codes), "mails over", gate.status()["generation"], "generations")
-        assert gate.status()["generation"] >= 4 and len(codes) > 50
+        assert gate.status()["generation"] >= 3 and len(codes) > 50
         assert {code for code, _ in codes} == {250}, [c for c in codes if c[0] != 250][:3]
 
 
