@@ -1,10 +1,12 @@
 """Greylisting, rates, reputation, DNS lists and split recipients through the SMTP door."""
 import re
+import shutil
+import subprocess
 import time
 
 import pytest
 from fake_backend import FakeBackend
-from gatehouse import Client, Gatehouse
+from gatehouse import Client, Gatehouse, free_port, wait_for_port
 
 ZONE = """\
 example.net. 60 IN A 192.0.2.1
@@ -190,3 +192,50 @@ def test_disagreement_is_remembered(gate):
     assert [r[0] for r in replies] == [250, 452] and last[0] == 250
     replies, last = send(g, "eve@forged.example", rcpt=both[1:])
     assert replies[0][0] == 250 and last[0] == 554
+
+
+@pytest.fixture
+def redis(tmp_path):
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("skipped: no redis-server")
+    port = free_port()
+
+    def start():
+        start.process = subprocess.Popen([program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir",
+                                          str(tmp_path)], stdout=subprocess.DEVNULL)
+        assert wait_for_port(port)
+
+    start.url = f"redis://127.0.0.1:{port}/0"
+    start()
+    yield start
+    start.process.kill()
+    start.process.wait()
+
+
+def test_two_gateways_share_one_redis(gate, redis):
+    both = "filter rate { enabled = on sender = 3 window = 1h }\n" + GREYLIST
+    a, b = gate(both, store=redis.url), gate(both, store=redis.url)
+    assert send(a, "ada@plain.example")[0][0][0] == 451
+    time.sleep(2.2)
+    assert send(b, "ada@plain.example")[1][0] == 250
+    assert send(a, "ada@plain.example")[1][0] == 250
+    assert send(b, "ada@plain.example")[0][0][0] == 450
+    assert send(a, "ada@plain.example")[0][0][0] == 450
+
+
+def test_redis_that_stops_and_comes_back(gate, redis):
+    g = gate("filter rate { enabled = on sender = 2 window = 1h }", store=redis.url)
+    assert send(g)[1][0] == 250
+    redis.process.kill()
+    redis.process.wait()
+    for _ in range(3):
+        begin = time.time()
+        assert send(g)[1][0] == 250  # on-error = skip
+        assert time.time() - begin < 5
+    assert g.wait_log("RATE_TEMPERROR")
+    redis()
+    end = time.time() + 15
+    while time.time() < end and send(g)[0][0][0] != 450:
+        time.sleep(0.3)
+    assert send(g)[0][0][0] == 450
