@@ -10,6 +10,7 @@ int cli_check(int argc, char **argv);
 int cli_scan(int argc, char **argv);
 int cli_rules(int argc, char **argv);
 int cli_quarantine(int argc, char **argv);
+int cli_shadow(int argc, char **argv);
 int cli_spf(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_reload(int argc, char **argv);

@@ -112,3 +112,19 @@ def test_a_journal_cut_off_by_a_crash_goes_on(gate):
     g.start()
     code2, text2 = send(g)
     assert why(g, id_of(text))[0] == 0 and why(g, id_of(text2))[0] == 0
+
+
+def test_shadow_summary(gate):
+    g = gate("""policy default { scores = {"SPF_FAIL=15"} reject = off }
+policy trial { shadow = on recipients = {"@example.org"} reject = 10 scores = {"SPF_FAIL=15"} }
+networks { trusted = {10.0.0.1} internal = {10.0.0.1} }
+filter iprev { shadow = on }
+""")
+    for _ in range(3):
+        assert send(g)[0] == 250
+    assert send(g, "ada@example.net")[0] == 250
+    done = subprocess.run([g.program, "shadow", "-c", str(g.conf)], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and done.stdout.startswith("4 entries")
+    assert re.search(r"(?m)^ +0 +3  policy trial would have: reject$", done.stdout)
+    assert re.search(r"(?m)^ +1 +3  IPREV_NONE$", done.stdout)
+    assert "SPF_FAIL" not in done.stdout
