@@ -169,8 +169,11 @@ static void on_reply(void *arg, const struct reply *reply, const char *why)
 		succeed(s, reply);
 		return;
 	}
-	if (reply->code == 421) {
-		fail_for_now(s, "backend is closing");
+	/* 334 goes on, 535 and its like are the client's; the rest is between us and the backend. */
+	bool refused = reply->code == 535 || reply->code == 534 || reply->code == 538 || reply->code == 501 ||
+		       reply->code == 432 || reply->code == 454;
+	if (reply->code != 334 && !refused) {
+		fail_for_now(s, "unexpected reply to AUTH from the backend");
 		return;
 	}
 	reply_pass_on(&out, reply);

@@ -351,6 +351,9 @@ static void forget_the_clear(struct session *s)
 {
 	s->client.helo = SLICE_EMPTY;
 	s->client.esmtp = false;
+	s->client.login = s->client.auth_mechanism = SLICE_EMPTY;
+	delivery_home_close(&s->home);
+	s->home.authenticated = false;
 }
 
 static void on_ready(void *arg, const char *why)

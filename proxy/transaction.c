@@ -311,7 +311,11 @@ static void take_chunk(struct transaction *t)
 		t->storage_failed = true;
 		return;
 	}
-	if (t->header_len == 0 && content_map(t->content, &all)) {
+	if (t->header_len == 0) {
+		if (!content_map(t->content, &all)) {
+			t->storage_failed = true;
+			return;
+		}
 		t->header_len = find_header_end(all, before);
 		if (t->header_len > 0)
 			headers_complete(t, all);

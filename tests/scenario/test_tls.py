@@ -109,6 +109,19 @@ def test_state_is_forgotten_by_starttls(gate):
         assert s.docmd("MAIL FROM:<a@example.net>")[0] == 503
 
 
+def test_a_login_in_the_clear_is_forgotten_by_starttls(place, certs):
+    with AuthBackend() as backend, Gatehouse(place / "g", backend=backend.port, extra=tls_section(certs),
+                                             listen_settings="tls = starttls\n certificate = default\n"
+                                                             " auth-without-tls = yes") as g:
+        with smtplib.SMTP("127.0.0.1", g.port) as s:
+            s.ehlo("c.example.net")
+            s.login("ada", "secret")
+            s.starttls(context=unchecked())
+            s.ehlo("c.example.net")
+            s.mail("ada@example.org")
+            assert s.rcpt("friend@elsewhere.example")[0] == 550
+
+
 def test_injection_before_tls_is_refused(gate):
     with Client(gate.port) as c:
         c.hello()
