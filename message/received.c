@@ -156,7 +156,9 @@ static void read_groups(struct received_line *l, struct slice s)
 			s = slice_from(s, len);
 		} else if (s.data[0] == '[' && received_ip(slice_from(s, 1 + (s.len > 1 && s.data[1] == '('))) > 0) {
 			size_t paren = s.len > 1 && s.data[1] == '(' ? 1 : 0, ip = received_ip(slice_from(s, 1 + paren));
-			struct received_group g = { .kind = GROUP_SQUARE, .ip = slice_sub(s, 1 + paren, ip), .glued = paren > 0 };
+			struct received_group g = {
+				.kind = GROUP_SQUARE, .ip = slice_sub(s, 1 + paren, ip), .glued = paren > 0,
+			};
 			size_t close = slice_chr(s, ']');
 			add_group(l, g);
 			s = slice_from(s, close == SLICE_NPOS ? s.len : close + 1);

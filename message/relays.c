@@ -22,7 +22,8 @@ struct slice relay_as_string(struct arena *arena, const struct relay *r)
 {
 	return arena_printf(arena, "[ ip=%.*s rdns=%.*s helo=%.*s by=%.*s ident=%.*s envfrom=%.*s intl=%d id=%.*s auth=%.*s "
 			    "msa=%d ]", SLICE_ARG(r->ip_text), SLICE_ARG(r->rdns), SLICE_ARG(r->helo), SLICE_ARG(r->by),
-			    SLICE_ARG(r->ident), SLICE_ARG(r->envfrom), r->internal, SLICE_ARG(r->id), SLICE_ARG(r->auth), r->msa);
+			    SLICE_ARG(r->ident), SLICE_ARG(r->envfrom), r->internal, SLICE_ARG(r->id),
+			    SLICE_ARG(r->auth), r->msa);
 }
 
 struct chain {

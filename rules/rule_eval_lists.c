@@ -236,7 +236,8 @@ static bool line_names_relay(struct rule_scan *s, struct slice line)
 		for (to = from; to < line.len && !ascii_is_space(line.data[to]); to++)
 			;
 		struct slice word = slice_sub(line, from, to - from);
-		if (slice_chr(word, '.') != SLICE_NPOS && rule_lists_address(s->rules->lists, "welcomelist_bounce_relays", word))
+		if (slice_chr(word, '.') != SLICE_NPOS &&
+		    rule_lists_address(s->rules->lists, "welcomelist_bounce_relays", word))
 			return true;
 		line = slice_from(line, to);
 	}
