@@ -140,7 +140,7 @@ static void add_normalised(struct buf *out, struct slice s)
 {
 	while (s.len > 0) {
 		size_t i = 0, lines = 0, n;
-		while (i < s.len && text_space_len(slice_from(s, i)) == 0)
+		while (i < s.len && ((s.data[i] > ' ' && s.data[i] < 0x7f) || text_space_len(slice_from(s, i)) == 0))
 			i++;
 		buf_add(out, s.data, i);
 		s = slice_from(s, i);

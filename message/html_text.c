@@ -152,7 +152,8 @@ static size_t count_characters(struct slice s, size_t *blank_r)
 	size_t n = 0;
 	for (size_t i = 0; i < s.len; i++) {
 		n += (s.data[i] & 0xc0) != 0x80;
-		*blank_r += text_space_len(slice_from(s, i)) > 0;
+		if (s.data[i] <= ' ' || s.data[i] >= 0x7f) /* others are none */
+			*blank_r += text_space_len(slice_from(s, i)) > 0;
 	}
 	return n;
 }

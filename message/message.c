@@ -55,7 +55,14 @@ static struct header parse_field(struct slice field)
 
 static bool has_8bit(struct slice s)
 {
-	for (size_t i = 0; i < s.len; i++)
+	size_t i = 0;
+	uint64_t word;
+	for (; i + sizeof(word) <= s.len; i += sizeof(word)) {
+		memcpy(&word, s.data + i, sizeof(word));
+		if (word & 0x8080808080808080u)
+			return true;
+	}
+	for (; i < s.len; i++)
 		if ((unsigned char)s.data[i] >= 0x80)
 			return true;
 	return false;

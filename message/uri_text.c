@@ -25,11 +25,12 @@ struct scanner {
 	size_t next_stop;      /* of a character that can't stand in an address */
 };
 
-/* What ends a link: white space, quotes, brackets. */
-static bool ends_link(unsigned char c)
-{
-	return c <= ' ' ? c == ' ' || (c >= '\t' && c <= '\r') || c == 0x1b : strchr("><\"`}]{[|", c) != NULL;
-}
+/* What ends a link, among ASCII: white space, ESC, quotes, brackets. */
+static const bool ends_link[128] = {
+	['\t'] = true, ['\n'] = true, ['\v'] = true, ['\f'] = true, ['\r'] = true, [0x1b] = true, [' '] = true,
+	['>'] = true, ['<'] = true, ['"'] = true, ['`'] = true, ['}'] = true, [']'] = true, ['{'] = true, ['['] = true,
+	['|'] = true,
+};
 
 /* What also ends an address. */
 static bool ends_address(unsigned char c)
@@ -324,7 +325,7 @@ static size_t link_end(struct slice s)
 {
 	unsigned char c = (unsigned char)s.data[0];
 	if (c < 0x80)
-		return ends_link(c) ? 1 : 0;
+		return ends_link[c] ? 1 : 0;
 	return text_space_len(s);
 }
 
