@@ -164,7 +164,7 @@ size_t mime_split(struct mime_builder *b, size_t parent, struct slice body, stru
 		pieces.list[pieces.count - 1] = up_to_closing(pieces.list[pieces.count - 1]);
 	const struct part *part = &b->mime->parts[parent];
 	struct pending_part p = {
-		.parent = (int)parent, .depth = part->depth + 1, .copied = part->begin == SIZE_MAX,
+		.parent = (int)parent, .depth = part->depth + 1,
 		.alternative = alternative || part->alternative,
 		.digest = slice_eq(part->type, SLICE("multipart/digest")),
 	};
@@ -178,12 +178,12 @@ size_t mime_split(struct mime_builder *b, size_t parent, struct slice body, stru
 
 /* Children. */
 
-static void push_whole(struct mime_builder *b, size_t index, struct slice raw, bool message, bool copied)
+static void push_whole(struct mime_builder *b, size_t index, struct slice raw, bool message)
 {
 	const struct part *part = &b->mime->parts[index];
 	struct pending_part p = {
 		.raw = raw, .parent = (int)index, .depth = part->depth + 1, .message = message,
-		.copied = copied || part->begin == SIZE_MAX, .alternative = part->alternative,
+		.alternative = part->alternative,
 	};
 	if (!mime_push(b, &p))
 		b->mime->parts[index].defects |= PART_TOO_MANY;
@@ -198,7 +198,7 @@ static void expand_multipart(struct mime_builder *b, size_t index)
 		chosen++;
 	if (chosen == count) { /* all of it is one part, as SpamAssassin has it */
 		b->mime->parts[index].defects |= PART_BOUNDARY_UNSEEN;
-		push_whole(b, index, body, false, false);
+		push_whole(b, index, body, false);
 		return;
 	}
 	b->mime->parts[index].boundary = boundaries[chosen];
@@ -210,14 +210,14 @@ static void expand_message(struct mime_builder *b, size_t index)
 {
 	struct part *part = &b->mime->parts[index];
 	if (part->encoding == ENCODING_IDENTITY || part->encoding == ENCODING_UNKNOWN) {
-		push_whole(b, index, part->body, true, false);
+		push_whole(b, index, part->body, true);
 		return;
 	}
 	part->defects |= PART_BAD_ENCODING; /* RFC 2046 5.2.1 */
 	if (part->body.len > b->budget)
 		return;
 	b->budget -= part->body.len;
-	push_whole(b, index, part_bytes(b->mime, part), true, true);
+	push_whole(b, index, part_bytes(b->mime, part), true);
 }
 
 static void expand(struct mime_builder *b, size_t index)
@@ -248,6 +248,13 @@ static size_t add_part(struct mime *mime)
 	return mime->count++;
 }
 
+/* Offset of piece in whole; SIZE_MAX for what was decoded out of it. */
+static size_t place_in(struct slice whole, struct slice piece)
+{
+	uintptr_t begin = (uintptr_t)whole.data, at = (uintptr_t)piece.data;
+	return at >= begin && at + piece.len <= begin + whole.len ? at - begin : SIZE_MAX;
+}
+
 static void make_part(struct mime_builder *b, const struct pending_part *p)
 {
 	struct mime *mime = b->mime;
@@ -255,7 +262,7 @@ static void make_part(struct mime_builder *b, const struct pending_part *p)
 	struct part *part = &mime->parts[index];
 	*part = (struct part){ .parent = p->parent, .depth = p->depth, .raw = p->raw,
 		.alternative = p->alternative };
-	part->begin = p->copied ? SIZE_MAX : (size_t)(p->raw.data - b->message->raw.data);
+	part->begin = place_in(b->message->raw, p->raw);
 	if (p->parent >= 0 && !p->alternative)
 		mime->parts[p->parent].children++;
 	if (p->depth > mime->max_depth)

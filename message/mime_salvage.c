@@ -28,7 +28,7 @@ static void push_forced(struct mime_builder *b, size_t index, struct slice raw,
 	const struct part *part = &b->mime->parts[index];
 	struct pending_part p = {
 		.raw = raw, .parent = (int)index, .depth = part->depth + 1, .alternative = true,
-		.copied = part->begin == SIZE_MAX, .forced = encoding, .is_forced = true, .forced_name = name,
+		.forced = encoding, .is_forced = true, .forced_name = name,
 	};
 	if (may_try(b, raw.len))
 		mime_push(b, &p);
@@ -247,7 +247,7 @@ static void salvage_late_head(struct mime_builder *b, size_t index)
 	if (part->parent < 0 || !slice_starts_nocase(body, SLICE("content-")) || !may_try(b, body.len))
 		return;
 	mime_push(b, &(struct pending_part){ .raw = body, .parent = (int)index, .depth = part->depth + 1,
-					     .alternative = true, .copied = part->begin == SIZE_MAX });
+					     .alternative = true });
 }
 
 void mime_salvage(struct mime_builder *b, size_t index)

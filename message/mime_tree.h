@@ -13,7 +13,6 @@ struct pending_part {
 	bool message;            /* a whole message, not a body part */
 	bool digest;             /* default type is message/rfc822, RFC 2046 5.1.5 */
 	bool alternative;
-	bool copied;             /* raw does not lie in the message */
 	enum transfer_encoding forced; /* of an alternative reading of a leaf */
 	bool is_forced;
 	struct slice forced_name;
