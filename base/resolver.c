@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unbound-event.h>
 #include <unbound.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -305,7 +306,10 @@ static int set_dnssec(struct ub_ctx *ctx, const struct resolver_config *config)
 	if (config->trust_anchor.len == 0)
 		return set_root_anchors(ctx);
 	char *path = strndup(config->trust_anchor.data, config->trust_anchor.len);
-	int error = access(path, R_OK) == 0 ? ub_ctx_add_ta_file(ctx, path) : UB_READFILE;
+	struct stat st;
+	/* libunbound reads a folder for ever. */
+	bool is_file = stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, R_OK) == 0;
+	int error = is_file ? ub_ctx_add_ta_file(ctx, path) : UB_READFILE;
 	free(path);
 	return error;
 }

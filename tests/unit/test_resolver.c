@@ -379,6 +379,9 @@ static void test_bad_settings(void **state)
 	config = (struct resolver_config){ .dnssec = true, .trust_anchor = SLICE("/nonexistent") };
 	assert_null(resolver_create(base, &config, error));
 	assert_non_null(strstr(error, "trust anchor"));
+	config.trust_anchor = SLICE("/"); /* a folder */
+	assert_null(resolver_create(base, &config, error));
+	assert_non_null(strstr(error, "trust anchor"));
 	/* The root's own anchors are known, and nothing that isn't signed passes them. */
 	forward = slice_str(forward_text);
 	config = (struct resolver_config){ .dnssec = true, .forward = &forward, .forward_count = forward.len > 0,
