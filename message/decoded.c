@@ -9,6 +9,7 @@
 
 #include "message/charset.h"
 #include "message/encoded_word.h"
+#include "message/mime_gmime.h"
 #include "message/text_space.h"
 
 #define DEFAULT_BODY_PART 50000u
@@ -361,6 +362,7 @@ struct slice decoded_full(struct message *m)
 void message_decode_preload(void)
 {
 	charset_preload();
+	mime_gmime_start();
 	attachment_preload();
 
 }

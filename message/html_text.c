@@ -2,11 +2,16 @@
  * Walks the tokens once: texts go to what the eye sees or does not, attributes
  * to links, all of it to the counts. Two stacks of styles are kept, the eye's
  * here and SpamAssassin's in html_facts.c; both end when the input does.
+ *
+ * The tokens are ours, not libxml2's: SpamAssassin's counts are of tags as
+ * they stand, end tags that match nothing among them, which libxml2 drops; and
+ * ours take a third of its time. libxml2 is the second engine.
  */
 #include "message/html_text.h"
 
 #include "base/buf.h"
 #include "message/html_color.h"
+#include "message/html_libxml.h"
 #include "message/html_render.h"
 #include "message/html_style.h"
 #include "message/text_space.h"
@@ -518,6 +523,21 @@ static void on_token(struct renderer *r, const struct html_token *token)
 	}
 }
 
+/* A token that does not outlive its call. */
+static void on_copied_token(void *arg, const struct html_token *token)
+{
+	struct renderer *r = arg;
+	struct html_token *copy = arena_new(r->arena, struct html_token);
+	*copy = *token;
+	copy->name = arena_copy(r->arena, token->name);
+	copy->text = arena_copy(r->arena, token->text);
+	for (size_t i = 0; i < token->attribute_count; i++) {
+		copy->attributes[i].name = arena_copy(r->arena, token->attributes[i].name);
+		copy->attributes[i].value = arena_copy(r->arena, token->attributes[i].value);
+	}
+	on_token(r, copy);
+}
+
 static void finish(struct renderer *r, struct slice source)
 {
 	struct html *html = r->html;
@@ -558,8 +578,11 @@ struct html *html_render(struct arena *arena, struct slice source, const struct 
 	html_style_default(&r->stack[r->depth++].style);
 	html_counter_init(&r->counter, arena, &r->html->facts);
 	html_tokens_init(&tokens, arena, source);
-	while (html_token_next(&tokens, token))
-		on_token(r, token);
+	if (limits != NULL && limits->engine == HTML_ENGINE_LIBXML)
+		html_libxml_parse(source, on_copied_token, r);
+	else
+		while (html_token_next(&tokens, token))
+			on_token(r, token);
 	finish(r, source);
 	return r->html;
 }

@@ -7,7 +7,13 @@
  */
 #include "base/arena.h"
 
+enum html_engine {
+	HTML_ENGINE_OWN,
+	HTML_ENGINE_LIBXML,  /* message/html_libxml.h */
+};
+
 struct html_limits {
+	enum html_engine engine;
 	size_t links;       /* kept. 0: 10,000 */
 	size_t source;      /* octets looked at. 0: 8 MB */
 };

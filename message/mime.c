@@ -2,12 +2,13 @@
  * The splitter is ours, not GMime's: it reports where each part lies in the
  * mail without copying, ends at a number of parts and levels (GMime has no
  * bound), and forgives what mail readers forgive; the same tables of odd
- * mails that GMime reads as one text come out as parts here. mime_gmime.c
- * makes the same tree by GMime, to hold the two against each other.
+ * mails that GMime reads as one text come out as parts here. GMime is the
+ * second engine; the tests hold the two against each other.
  */
 #include "message/mime.h"
 
 #include <stdlib.h>
+#include "message/mime_gmime.h"
 #include "message/mime_tree.h"
 
 #define DEFAULT_PARTS 1000u
@@ -303,5 +304,7 @@ struct mime *mime_parse(const struct message *m, const struct mime_limits *limit
 	free(b.stack);
 	for (size_t i = 0; i < mime->count; i++)
 		mime->defects |= mime->parts[i].defects;
+	if (mime->limits.engine == MIME_ENGINE_GMIME && !(mime->defects & (PART_TOO_DEEP | PART_TOO_MANY)))
+		return mime_gmime_parse(m, &mime->limits);
 	return mime;
 }

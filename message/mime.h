@@ -14,7 +14,13 @@
 
 struct html;
 
+enum mime_engine {
+	MIME_ENGINE_OWN,
+	MIME_ENGINE_GMIME,   /* message/mime_gmime.h; a mail over the limits goes to our own */
+};
+
 struct mime_limits {
+	enum mime_engine engine;
 	size_t parts;        /* more are not split off: what is left stays one part. 0: 1,000 */
 	unsigned depth;      /* 0: 50 */
 	size_t headers;      /* per part. 0: 1,000 */

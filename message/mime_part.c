@@ -195,6 +195,7 @@ static void read_encoding(struct part *part)
 /* Names. */
 
 struct names {
+	struct arena *arena;
 	struct slice list[MAX_NAMES];
 	size_t count;
 };
@@ -219,8 +220,9 @@ static void add_names_of(struct names *names, const struct parameters *p, bool a
 		for (size_t i = 0; alternative && i < p->count; i++)
 			if (slice_eq(p->list[i].name, keys[k])) {
 				add_name(names, p->list[i].value);
+				/* Encoded words are shown as they stand by some. */
 				if (!p->list[i].extended)
-					add_name(names, p->list[i].raw);
+					add_name(names, charset_to_utf8(names->arena, p->list[i].raw, SLICE_EMPTY, NULL));
 			}
 	}
 }
@@ -254,7 +256,7 @@ static void read_disposition(struct mime_builder *b, struct part *part)
 
 static void read_names(struct mime_builder *b, struct part *part)
 {
-	struct names names = { .count = 0 };
+	struct names names = { .arena = b->mime->arena };
 	add_names_of(&names, &part->content_disposition, false);
 	add_names_of(&names, &part->content_type, false);
 	add_names_of(&names, &part->content_disposition, true);
@@ -311,7 +313,7 @@ static void read_forced(struct mime_builder *b, struct part *part, const struct 
 	part->encoding = p->forced;
 	part->type = SLICE("application/octet-stream");
 	part->is_attachment = true;
-	part->name = p->forced_name;
+	part->name = charset_to_utf8(b->mime->arena, p->forced_name, SLICE_EMPTY, NULL);
 	if (part->name.len == 0)
 		return;
 	part->names = arena_array(b->mime->arena, struct slice, 1);

@@ -283,8 +283,6 @@ static void finish(struct arena *arena, struct relay *r)
 		r->rdns.len--;
 	if (slice_eq_nocase(r->rdns, SLICE("unknown")) || slice_starts(r->rdns, SLICE("[")))
 		r->rdns = SLICE_EMPTY;
-	if (slice_ends(r->by, SLICE(";")))
-		r->by.len--;
 	r->ip_text = cleaned(arena, clean_ip(r->ip_text));
 	if (!ip_parse(r->ip_text, &r->ip))
 		r->ip = (struct ip){ 0 };
@@ -346,6 +344,8 @@ static bool prepare(struct arena *arena, struct slice value, struct received_lin
 		return true;
 	rest = slice_from(rest, by == 0 && slice_starts(rest, slice_str(word + 1)) ? 3 : by + 4);
 	l->by = take_word(&rest);
+	while (slice_ends(l->by, SLICE(";")))
+		l->by.len--;
 	l->tail = rest;
 	return true;
 }

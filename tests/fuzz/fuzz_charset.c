@@ -7,8 +7,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const labels[] = {
-	"", "us-ascii", "utf-8", "iso-8859-1", "windows-1256", "koi8-r", "kz-1048", "gb2312", "big5", "shift_jis", "euc-jp",
-	"iso-2022-jp", "iso-2022-kr", "euc-kr", "hz-gb-2312", "utf-7", "utf-16", "utf-32", "windows-1258", "tcvn", "euc-tw",
+	"", "us-ascii", "utf-8", "iso-8859-1", "windows-1256", "koi8-r", "kz-1048", "gb2312", "big5", "shift_jis",
+		"euc-jp",
+	"iso-2022-jp", "iso-2022-kr", "euc-kr", "hz-gb-2312", "utf-7", "utf-16", "utf-32", "windows-1258", "tcvn",
+		"euc-tw",
 	"iso-2022-cn", "johab", "iso-2022-jp-3", "klingon", "big5-hkscs", "euc-jis-2004", "cp037",
 };
 

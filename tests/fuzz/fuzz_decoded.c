@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(&d->rawbody);
 	if (!utf8_valid(d->body.all) || !utf8_valid(d->visible.all) || !utf8_valid(d->hidden.all))
 		abort();
-	struct attachments *a = attachments_list(d->mime, &(struct attachment_limits){ .entries = 50, .bytes = 1 << 20 });
+	struct attachments *a = attachments_list(d->mime, &(struct attachment_limits){ .entries = 50,
+		.bytes = 1 << 20 });
 	for (size_t i = 0; i < a->count; i++)
 		if (a->list[i].entry_count > 50)
 			abort();

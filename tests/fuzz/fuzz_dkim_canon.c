@@ -14,7 +14,8 @@ static void into_buf(void *arg, struct slice bytes)
 	buf_add_slice(arg, bytes);
 }
 
-static uint64_t stream(struct slice text, enum dkim_canon canon, uint64_t limit, size_t piece, struct buf *out)
+static uint64_t stream(struct slice text, enum dkim_canon canon, uint64_t limit, size_t piece,
+	struct buf *out)
 {
 	struct dkim_body body;
 	dkim_body_init(&body, canon, limit, into_buf, out);

@@ -42,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *arena = arena_create();
 	struct slice text = slice_make(data + 1, size - 1), out;
 	struct header header = { .field = text, .value = text };
-	const struct dkim_policy policy = { .now = 1600000000, .drift = 300, .sha1 = data[0] & 16, .min_key_bits = 512 };
+	const struct dkim_policy policy = { .now = 1600000000, .drift = 300, .sha1 = data[0] & 16,
+		.min_key_bits = 512 };
 	struct dkim_signature sig;
 	check_list(text);
 	dkim_signature_parse(arena, &header, (enum dkim_kind)(data[0] % 3), &policy, &sig);

@@ -20,7 +20,7 @@ LIBRARIES = {
     r"opendkim/|dkim\.h": ["filters/dkim_opendkim"],
     r"libmilter/": ["proxy/milter_library"],
     r"gmime/": ["message/mime_gmime"],
-    r"libxml/": ["message/html_text"],
+    r"libxml/": ["message/html_libxml"],
     r"iconv\.h": ["message/charset"],
     r"confuse\.h": ["base/settings", "base/settings_parse"],
     r"lmdb\.h": ["base/store_lmdb"],

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "message/canonical.h"
 #include "message/mime.h"
 
@@ -143,6 +144,24 @@ static void test_part(void **state)
 	arena_destroy(&arena);
 }
 
+/* A file in a text that is itself encoded: it lies nowhere in the message; its name is made UTF-8. */
+static void test_file_in_encoded_text(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_create();
+	struct mime *mime = parse(arena, SLICE("Content-Transfer-Encoding: base64\n\naGkKYmVnaW4gNjQ0IGNhZukuZXhlCiMwViVUCmAKZW5kCg==\n"), NULL);
+	assert_int_equal(mime->count, 2);
+	struct part *file = &mime->parts[1];
+	assert_true(file->alternative && file->is_attachment);
+	assert_true(file->begin == SIZE_MAX && mime->parts[0].begin == 0);
+	assert_true(slice_eq(file->name, SLICE("café.exe")));
+	assert_true(slice_eq(part_bytes(mime, file), SLICE("Cat")));
+	mime = parse(arena, SLICE("Content-Type: x/y; name=\"caf\xe9\"; name=b\n\nx\n"), NULL);
+	for (size_t i = 0; i < mime->parts[0].name_count; i++)
+		assert_true(utf8_valid(mime->parts[0].names[i]));
+	arena_destroy(&arena);
+}
+
 static void test_limits(void **state)
 {
 	(void)state;
@@ -228,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_trees),
 		cmocka_unit_test(test_part),
+		cmocka_unit_test(test_file_in_encoded_text),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_hostile),
 	};

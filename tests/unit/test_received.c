@@ -101,6 +101,7 @@ static const struct line_case lines[] = {
 	{ "from nowhere", NULL, false },
 	{ "from ", NULL, true },
 	{ "from x", NULL, false },
+	{ "from x (y [192.0.2.1]) by ; z", NULL, false },
 	{ "", NULL, true },
 	{ "from ((((( by y", NULL, false },
 	{ "from [ by ] (", NULL, true },
