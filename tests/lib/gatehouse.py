@@ -135,7 +135,8 @@ limits {{ {limits} }}
         return self.process.returncode
 
     def worker_pids(self):
-        out = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout
+        out = subprocess.run(["pgrep", "-P", str(self.process.pid), "-f", "gatehouse [a-z-]*worker"], capture_output=True,
+                             text=True).stdout
         return [int(x) for x in out.split()]
 
     def status(self):
