@@ -305,8 +305,11 @@ static void make_uris(struct composer *c)
 {
 	struct decoded *d = c->decoded;
 	uris_init(&d->uris, arena_of(c), &c->limits.uri);
+	/* All of it first; what also stands where the eye sees it is then not hidden. */
 	for (size_t i = 0; i < d->body.count; i++)
-		uris_from_text(&d->uris, d->body.pieces[i], false);
+		uris_from_text(&d->uris, d->body.pieces[i], d->hidden.count > 0);
+	for (size_t i = 0; d->hidden.count > 0 && i < d->visible.count; i++)
+		uris_from_text(&d->uris, d->visible.pieces[i], false);
 	for (size_t i = 0; i < d->html_count; i++)
 		add_html_uris(c, d->html[i]);
 	const struct message *m = c->message;

@@ -127,6 +127,12 @@ static void test_rest(void **state)
 	for (size_t i = 0; i < d->uris.count; i++)
 		types |= d->uris.list[i].types;
 	assert_int_equal(types, URI_PARSED | URI_A | URI_DKIM);
+	struct message *traps = message_of(arena, SLICE("Content-Type: text/html\n\n<p>http://seen.example.com/</p>"
+		"<p style='display:none'>http://hidden.example.com/ http://seen.example.com/</p>\n"));
+	const struct uris *uris = &message_decode(traps, NULL)->uris;
+	assert_int_equal(uris->count, 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(!!(uris->list[i].types & URI_HIDDEN), slice_find(uris->list[i].raw, SLICE("hidden")) != SLICE_NPOS);
 	assert_true(slice_starts(decoded_full(m), SLICE("Subject: =?utf-8?Q?=D8=B3?=\nDKIM")));
 	assert_int_equal(slice_chr(decoded_full(m), '\r'), SLICE_NPOS);
 	assert_true(slice_starts(d->rawbody.all, SLICE("see http")));
