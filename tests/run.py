@@ -123,7 +123,7 @@ def fuzz(seconds):
         corpus = Path(f"build/fuzz/corpus-{src.stem}")
         corpus.mkdir(parents=True, exist_ok=True)
         seeds = Path(f"tests/fuzz/seeds/{src.stem}")
-        cmd = [f"build/fuzz/{src.stem}", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+        cmd = [f"build/fuzz/{src.stem}", f"-max_total_time={seconds}", "-seed=1", "-timeout=10", "-rss_limit_mb=2048",
                f"-artifact_prefix=build/fuzz/crash-{src.stem}-", "-verbosity=0", str(corpus)]
         if seeds.is_dir():
             cmd.append(str(seeds))
