@@ -15,10 +15,9 @@ bool judged_known(const struct scan *scan, enum phase phase)
 static struct judged first_untrusted(const struct scan *scan)
 {
 	char text[IP_TEXT_MAX];
-	static const struct config_networks none;
 	const struct config_networks *config = scan->snapshot->config->networks;
-	if (config == NULL)
-		config = &none;
+	if (config == NULL) /* nobody beyond the client is known to be trusted or not */
+		return (struct judged){ .received = true };
 	const struct received_networks networks = {
 		.trusted = config->trusted.items,
 		.trusted_count = config->trusted.count,
