@@ -291,6 +291,8 @@ static void finish(struct arena *arena, struct relay *r)
 	r->helo = cleaned(arena, r->helo);
 	r->by = cleaned(arena, r->by);
 	r->ident = cleaned(arena, r->ident);
+	r->id = cleaned(arena, r->id);
+	r->auth = cleaned(arena, r->auth);
 	struct slice from = slice_trim(r->envfrom);
 	while (slice_starts(from, SLICE("<")))
 		from = slice_from(from, 1);

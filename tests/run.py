@@ -11,6 +11,7 @@ the exit status is 0 only if nothing failed and something passed.
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +30,10 @@ SAN = {
 
 # Of the scenarios, those that wait for nothing.
 QUICK = ["-k", "dialogue or chunking or check or relay"]
+
+
+# Seconds for one scenario or integration test, fixtures and all.
+TEST_MAX = 400
 
 
 # Unit tests that take more than a second or two.
@@ -94,16 +99,21 @@ def pytest(folder, timeout, *args):
     xml = Path("build") / (folder.replace("/", "-") + ".xml")
     xml.unlink(missing_ok=True)
     p = subprocess.Popen([PY, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-rs",
-                          f"--junitxml={xml}", folder, *args],
+                          f"--timeout={TEST_MAX}", f"--junitxml={xml}", folder, *args], start_new_session=True,
                          env={**os.environ, **SAN, "PYTHONDONTWRITEBYTECODE": "1"})
     try:
         p.wait(timeout)
     except subprocess.TimeoutExpired:
-        p.kill()
+        os.killpg(p.pid, signal.SIGKILL)
+        p.wait()
         fail(f"{folder}: timed out after {timeout} s")
+    except BaseException:
+        os.killpg(p.pid, signal.SIGKILL)
+        raise
+    if not xml.exists() and p.returncode >= 0:
+        fail(f"{folder}: pytest ended with {p.returncode}")
         return
     if not xml.exists():
-        fail(f"{folder}: pytest ended with {p.returncode}")
         return
     for case in ET.parse(xml).getroot().iter("testcase"):
         name = f"{folder}::{case.get('name')}"

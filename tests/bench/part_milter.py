@@ -24,7 +24,7 @@ def rate(port, mails, sessions):
                 code, text = c.mail(body=MAIL)
                 assert code == 250, text
 
-    threads = [threading.Thread(target=one_session) for _ in range(sessions)]
+    threads = [threading.Thread(daemon=True, target=one_session) for _ in range(sessions)]
     start = time.time()
     for t in threads:
         t.start()

@@ -193,7 +193,7 @@ class Load:
         self.acknowledged, self.refused, self.dropped, self.bounced = set(), set(), set(), set()
         self.counter = iter(range(1 << 30))
         self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self.run) for _ in range(threads)]
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(threads)]
         for t in self.threads:
             t.start()
 
@@ -224,6 +224,12 @@ class Load:
         kind.add(n)
         return code == 250 or (400 <= code < 500 and code != 421 and c.code("RSET") == 250)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.end()
+
     def end(self):
         self.stop = True
         for t in self.threads:
@@ -250,25 +256,24 @@ KILLS = int(os.environ.get("GATEHOUSE_KILLS", "200"))
 def test_workers_killed_under_load(place):
     with Postfix(place / "pf") as postfix, Gatehouse(place / "g", backend=postfix.port, workers=2,
                                                      limits="sessions-per-client = 500") as gate:
-        load = Load(gate.port)
-        rng = random.Random(7)
-        done = 0
-        waited = 0
-        while done < KILLS:
-            pids = gate.worker_pids()
-            waited = 0 if pids else waited + 1
-            if pids:
-                try:
-                    os.kill(rng.choice(pids), signal.SIGKILL)
-                    done += 1
-                except ProcessLookupError:
-                    pass
-            # The back-off would make the test long: a reload starts afresh, and is tried under load with it.
-            if (pids and done % 4 == 0) or waited % 5 == 4:
-                gate.process.send_signal(signal.SIGHUP)
-            time.sleep(rng.uniform(0.02, 0.15))
-        time.sleep(1)
-        load.end()
+        with Load(gate.port) as load:
+            rng = random.Random(7)
+            done = 0
+            waited = 0
+            while done < KILLS:
+                pids = gate.worker_pids()
+                waited = 0 if pids else waited + 1
+                if pids:
+                    try:
+                        os.kill(rng.choice(pids), signal.SIGKILL)
+                        done += 1
+                    except ProcessLookupError:
+                        pass
+                # The back-off would make the test long: a reload starts afresh, and is tried under load with it.
+                if (pids and done % 4 == 0) or waited % 5 == 4:
+                    gate.process.send_signal(signal.SIGHUP)
+                time.sleep(rng.uniform(0.02, 0.15))
+            time.sleep(1)
         assert gate.process.poll() is None
         assert len(load.acknowledged) > 200
         assert_nothing_lost(load, postfix)
@@ -277,13 +282,12 @@ def test_workers_killed_under_load(place):
 def test_backend_stopped_and_started_under_load(place):
     with Postfix(place / "pf") as postfix, Gatehouse(place / "g", backend=postfix.port, workers=2,
                                                      limits="sessions-per-client = 500") as gate:
-        load = Load(gate.port, threads=4)
-        for _ in range(4):
+        with Load(gate.port, threads=4) as load:
+            for _ in range(4):
+                time.sleep(1)
+                postfix.stop()
+                time.sleep(0.7)
+                postfix.start()
             time.sleep(1)
-            postfix.stop()
-            time.sleep(0.7)
-            postfix.start()
-        time.sleep(1)
-        load.end()
         assert load.acknowledged and load.refused
         assert_nothing_lost(load, postfix)

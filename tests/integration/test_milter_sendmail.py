@@ -217,7 +217,7 @@ def test_reload_under_load_and_stop(tmp_path):
                 except (OSError, AssertionError) as e:
                     codes.append((0, str(e)))
 
-        threads = [threading.Thread(target=load) for _ in range(3)]
+        threads = [threading.Thread(daemon=True, target=load) for _ in range(3)]
         for t in threads:
             t.start()
         for _ in range(4):

@@ -45,7 +45,7 @@ def test_many_at_once_with_a_slow_backend(place):
             with Client(g.port, timeout=60) as c:
                 c.hello()
                 codes.append(c.mail(body=b"Subject: n%d\r\n\r\n" % i + LINE * 20_000)[0])
-        threads = [threading.Thread(target=one, args=(i,)) for i in range(8)]
+        threads = [threading.Thread(daemon=True, target=one, args=(i,)) for i in range(8)]
         for t in threads:
             t.start()
         # Meanwhile others are served.

@@ -74,7 +74,7 @@ def test_monkeys(place):
                       limits="sessions-per-client = 1000", listen_settings="auth-without-tls = on") as g:
         pids = g.worker_pids()
         until = time.time() + SECONDS
-        threads = [threading.Thread(target=monkey, args=(g.port, random.Random(seed * 100 + i), until)) for i in range(6)]
+        threads = [threading.Thread(daemon=True, target=monkey, args=(g.port, random.Random(seed * 100 + i), until)) for i in range(6)]
         for t in threads:
             t.start()
         for t in threads:

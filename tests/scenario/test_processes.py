@@ -49,7 +49,7 @@ def test_reload_drops_nobody(place):
                         codes.append(c.mail()[0])
                 except OSError as e:
                     codes.append(repr(e))
-        threads = [threading.Thread(target=load) for _ in range(3)]
+        threads = [threading.Thread(daemon=True, target=load) for _ in range(3)]
         for t in threads:
             t.start()
         for _ in range(4):

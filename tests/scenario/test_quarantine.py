@@ -83,7 +83,9 @@ def test_two_releases_at_once(gate):
     send(gate)
     mail = held(gate)[0]
     results = []
-    threads = [threading.Thread(target=lambda: results.append(quarantine(gate, "release", mail["id"]).returncode))
+    def release():
+        results.append(quarantine(gate, "release", mail["id"]).returncode)
+    threads = [threading.Thread(daemon=True, target=release)
                for _ in range(4)]
     for t in threads:
         t.start()
@@ -126,7 +128,7 @@ def test_kill_at_random_loses_nothing(gate):
             except (OSError, AssertionError, ValueError):
                 time.sleep(0.05)
 
-    threads = [threading.Thread(target=client, args=(k,)) for k in range(4)]
+    threads = [threading.Thread(daemon=True, target=client, args=(k,)) for k in range(4)]
     for t in threads:
         t.start()
     rng = random.Random(5)

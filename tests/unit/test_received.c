@@ -95,6 +95,9 @@ static const struct line_case lines[] = {
 	  "[ ip=192.0.2.7 rdns= helo=x by=y ident= envfrom= intl=0 id= auth= msa=0 ]", false },
 	{ "from a#b]c (x [192.0.2.1]) by y (z)",
 	  "[ ip=192.0.2.1 rdns=x helo=a!b!c by=y ident= envfrom= intl=0 id= auth= msa=0 ]", false },
+	/* Nor does an id end the relay it stands in. */
+	{ "from a.example (x@192.0.2.1) by y with SMTP id 1.b] [ip=192.0.2.9",
+	  "[ ip=192.0.2.1 rdns=a.example helo=a.example by=y ident=x envfrom= intl=0 id=1.b! auth= msa=0 ]", false },
 	{ "by mx.example.net with ESMTP id x", NULL, true },
 	{ "(qmail 123 invoked by uid 225); 14 Mar 2003 07:24:34 -0000", NULL, true },
 	{ "from user by host with local (Exim 4.96) id x", NULL, true },
