@@ -7,6 +7,7 @@
  * (ub_cancel would only silence it): its ticket stays, without a query, and is
  * counted, so that names whose servers are dead can't fill the memory.
  */
+#include "base/clock.h"
 #include "base/resolver.h"
 
 #include <event2/event.h>
@@ -64,17 +65,9 @@ struct resolver {
 	struct event *ready_timer, *deadline_timer;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void set_timer(struct event *timer, int64_t ms)
 {
-	ms = ms > 0 ? ms : 0;
-	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+	const struct timeval tv = timeval_ms(ms);
 	event_add(timer, &tv);
 }
 
@@ -128,7 +121,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct resolver *r = arg;
 	struct resolver_query *q;
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 	(void)fd, (void)what;
 	while ((q = TAILQ_FIRST(&r->waiting)) != NULL && q->deadline <= now) {
 		abandon(r, q);
@@ -189,7 +182,7 @@ static void ask_network(struct resolver *r, struct resolver_query *q, const char
 	ticket->query = q;
 	LIST_INSERT_HEAD(&r->tickets, ticket, next);
 	q->ticket = ticket;
-	q->deadline = now_ms() + r->timeout;
+	q->deadline = clock_ms() + r->timeout;
 	if (TAILQ_EMPTY(&r->waiting))
 		set_timer(r->deadline_timer, r->timeout);
 	TAILQ_INSERT_TAIL(&r->waiting, q, next);

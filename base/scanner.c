@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/scanner.h"
 
 #include <arpa/inet.h>
@@ -151,7 +152,7 @@ struct scanner_query *scanner_ask(struct event_base *base, const struct scanner_
 				  scanner_done_fn *done, void *arg)
 {
 	struct scanner_query *q = xcalloc(1, sizeof(*q));
-	struct timeval wait = { config->timeout / 1000, config->timeout % 1000 * 1000 };
+	struct timeval wait = timeval_ms(config->timeout);
 	*q = (struct scanner_query){ .base = base, .done = done, .arg = arg };
 	q->timer = evtimer_new(base, on_timer, q);
 	if (!start(q, config, content)) {

@@ -160,3 +160,27 @@ uint64_t slice_hash_nocase(struct slice s)
 		h = (h ^ (unsigned char)ascii_lower(s.data[i])) * FNV_PRIME;
 	return h;
 }
+
+/* Goes back to the last star only. */
+bool slice_glob(struct slice pattern, struct slice text)
+{
+	size_t p = 0, t = 0, star = SLICE_NPOS, from = 0;
+	while (t < text.len) {
+		if (p < pattern.len && pattern.data[p] == '*') {
+			star = p++;
+			from = t;
+		} else if (p < pattern.len && (pattern.data[p] == '?' ||
+					       ascii_lower(pattern.data[p]) == ascii_lower(text.data[t]))) {
+			p++;
+			t++;
+		} else if (star != SLICE_NPOS) {
+			p = star + 1;
+			t = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (p < pattern.len && pattern.data[p] == '*')
+		p++;
+	return p == pattern.len;
+}

@@ -111,6 +111,10 @@ size_t slice_find_nocase(struct slice s, struct slice needle);
 size_t slice_chr(struct slice s, char c);
 size_t slice_rchr(struct slice s, char c);
 
+/* All of text against a pattern of * (any text) and ? (any octet), whatever the case. Time is at most the product of
+ * their lengths. */
+bool slice_glob(struct slice pattern, struct slice text);
+
 /* Without white space (as ascii_is_space) at either or one end. */
 struct slice slice_trim(struct slice s);
 struct slice slice_trim_left(struct slice s);

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/store_batch.h"
 
 #include <event2/event.h>
@@ -40,17 +41,9 @@ struct batch {
 	size_t count;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void set_timer(struct event *timer, int64_t ms)
 {
-	ms = ms > 0 ? ms : 0;
-	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+	const struct timeval tv = timeval_ms(ms);
 	event_add(timer, &tv);
 }
 
@@ -126,7 +119,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct batch *b = arg;
 	struct store_query *q;
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 	(void)fd, (void)what;
 	while ((q = TAILQ_FIRST(&b->waiting)) != NULL && q->deadline <= now) {
 		/* NOLINTNEXTLINE: clang doesn't follow the queue's back pointers */
@@ -177,12 +170,12 @@ struct store_query *batch_ask(struct batch *b, const struct store_request *reque
 	q->waiting = true;
 	if (b->queued >= QUEUE_MAX) {
 		q->refused = "store: overloaded";
-		q->deadline = now_ms() + 1; /* at the loop's next turn, not in this one */
+		q->deadline = clock_ms() + 1; /* at the loop's next turn, not in this one */
 		TAILQ_INSERT_HEAD(&b->waiting, q, in_waiting);
 		set_timer(b->timer, 1);
 		return q;
 	}
-	q->deadline = now_ms() + b->timeout;
+	q->deadline = clock_ms() + b->timeout;
 	if (TAILQ_EMPTY(&b->waiting))
 		set_timer(b->timer, b->timeout);
 	TAILQ_INSERT_TAIL(&b->waiting, q, in_waiting);

@@ -19,6 +19,7 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/store_backend.h"
@@ -95,17 +96,9 @@ struct redis {
 	struct event *timer, *connect_timer;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void set_timer(struct event *timer, int64_t ms)
 {
-	ms = ms > 0 ? ms : 0;
-	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+	const struct timeval tv = timeval_ms(ms);
 	event_add(timer, &tv);
 }
 
@@ -260,7 +253,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct redis *r = arg;
 	struct store_query *q;
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 	bool stuck = false;
 	(void)fd, (void)what;
 	while ((q = TAILQ_FIRST(&r->waiting)) != NULL && q->deadline <= now) {
@@ -320,14 +313,14 @@ static struct store_query *redis_ask(struct store *store, const struct store_req
 	else if (!send_request(r, q, request))
 		q->refused = "store: not connected";
 	if (q->refused != NULL) {
-		q->deadline = now_ms() + 1; /* at the loop's next turn, not in this one */
+		q->deadline = clock_ms() + 1; /* at the loop's next turn, not in this one */
 		TAILQ_INSERT_HEAD(&r->waiting, q, next);
 		set_timer(r->timer, 1);
 		return q;
 	}
 	q->sent = true;
 	r->sent++;
-	q->deadline = now_ms() + r->timeout;
+	q->deadline = clock_ms() + r->timeout;
 	if (TAILQ_EMPTY(&r->waiting))
 		set_timer(r->timer, r->timeout);
 	TAILQ_INSERT_TAIL(&r->waiting, q, next);

@@ -37,29 +37,6 @@ static const struct filter_symbol symbols[] = {
 	{ NULL, 0, NULL },
 };
 
-/* "*" stands for any characters. Goes back to the last star only. */
-static bool matches(struct slice pattern, struct slice text)
-{
-	size_t p = 0, t = 0, star = SLICE_NPOS, from = 0;
-	while (t < text.len) {
-		if (p < pattern.len && pattern.data[p] == '*') {
-			star = p++;
-			from = t;
-		} else if (p < pattern.len && ascii_lower(pattern.data[p]) == ascii_lower(text.data[t])) {
-			p++;
-			t++;
-		} else if (star != SLICE_NPOS) {
-			p = star + 1;
-			t = ++from;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.len && pattern.data[p] == '*')
-		p++;
-	return p == pattern.len;
-}
-
 static bool is_own(const struct slice_list *own, struct slice domain)
 {
 	for (size_t i = 0; i < own->count; i++)
@@ -76,10 +53,10 @@ struct asked {
 /* The local part alone, or with an extension cut off. */
 static bool local_matches(const struct asked *a, struct slice pattern)
 {
-	if (matches(pattern, a->local))
+	if (slice_glob(pattern, a->local))
 		return true;
 	size_t at = a->delimiter.len > 0 ? slice_find(a->local, a->delimiter) : SLICE_NPOS;
-	return at != SLICE_NPOS && at > 0 && matches(pattern, slice_head(a->local, at));
+	return at != SLICE_NPOS && at > 0 && slice_glob(pattern, slice_head(a->local, at));
 }
 
 static bool address_matches(const struct asked *a, struct slice pattern)
@@ -87,7 +64,7 @@ static bool address_matches(const struct asked *a, struct slice pattern)
 	size_t at = slice_rchr(pattern, '@');
 	if (at == SLICE_NPOS)
 		return slice_eq(pattern, SLICE("*"));
-	return matches(slice_from(pattern, at + 1), a->domain) &&
+	return slice_glob(slice_from(pattern, at + 1), a->domain) &&
 	       (at == 0 || local_matches(a, slice_head(pattern, at)));
 }
 
@@ -95,7 +72,8 @@ static bool address_matches(const struct asked *a, struct slice pattern)
 static bool login_matches(const struct asked *a, struct slice before, struct slice behind)
 {
 	char text[ADDRESS_MAX];
-	if (slice_chr(a->login, '*') != SLICE_NPOS || before.len + a->login.len + behind.len > sizeof(text))
+	if (slice_chr(a->login, '*') != SLICE_NPOS || slice_chr(a->login, '?') != SLICE_NPOS ||
+	    before.len + a->login.len + behind.len > sizeof(text))
 		return false;
 	if (before.len == 0 && behind.len == 0 && slice_chr(a->login, '@') == SLICE_NPOS)
 		return a->login.len > 0 && local_matches(a, a->login) && is_own(a->own, a->domain);

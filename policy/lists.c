@@ -201,29 +201,6 @@ bool list_has_domain(const struct list *l, struct slice domain, struct slice *en
 	return false;
 }
 
-bool list_glob(struct slice pattern, struct slice text)
-{
-	size_t p = 0, t = 0, star = SLICE_NPOS, from = 0;
-	while (t < text.len) {
-		if (p < pattern.len && pattern.data[p] == '*') {
-			star = p++;
-			from = t;
-		} else if (p < pattern.len && (pattern.data[p] == '?' ||
-					       ascii_lower(pattern.data[p]) == ascii_lower(text.data[t]))) {
-			p++;
-			t++;
-		} else if (star != SLICE_NPOS) {
-			p = star + 1;
-			t = ++from;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.len && pattern.data[p] == '*')
-		p++;
-	return p == pattern.len;
-}
-
 #define ADDRESS_MAX 600 /* over what address_parse takes */
 
 bool list_has_sender(const struct list *l, const struct mailbox *sender, struct slice *entry_r)
@@ -243,7 +220,7 @@ bool list_has_sender(const struct list *l, const struct mailbox *sender, struct 
 	if (l->type == LIST_ADDRESSES)
 		return has(l, key, entry_r);
 	for (size_t i = 0; i < l->count; i++)
-		if (list_glob(l->keys[i], key)) {
+		if (slice_glob(l->keys[i], key)) {
 			*entry_r = l->keys[i];
 			return true;
 		}

@@ -27,9 +27,6 @@ bool list_has_domain(const struct list *list, struct slice domain, struct slice 
 /* By type: the address, a pattern of it; <> is the text of the null reverse-path. */
 bool list_has_sender(const struct list *list, const struct mailbox *sender, struct slice *entry_r);
 
-/* Case-insensitive; * is any text, ? any octet. */
-bool list_glob(struct slice pattern, struct slice text);
-
 /* Reads all list sections of a configuration; file:line of what is wrong goes to errors. */
 void lists_load(struct config *config, struct config_errors *errors);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "proxy/backend_private.h"
 
 #define FLUSH_AT (32u * 1024) /* content waits for this much, or for its end */
@@ -68,7 +69,7 @@ static void set_timeout(struct backend_conn *conn)
 		return;
 	}
 	int64_t ms = conn->queue[conn->head].timeout_ms;
-	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (int)(ms % 1000) * 1000 };
+	const struct timeval tv = timeval_ms(ms);
 	evtimer_add(&conn->timer, &tv);
 }
 

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "proxy/backend_private.h"
 #include "proxy/smtp_syntax.h"
 #include "proxy/tls.h"
@@ -262,7 +263,7 @@ static void start_handshake(struct backend_wait *wait)
 	}
 	wait->handshaking = true;
 	const int64_t ms = wait->backend->config->connect_timeout;
-	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (int)(ms % 1000) * 1000 };
+	const struct timeval tv = timeval_ms(ms);
 	evtimer_add(&wait->conn->timer, &tv);
 	stream_start_tls(wait->conn->stream, ssl, false);
 }

@@ -3,6 +3,7 @@
  * works on the scan's memory: while one runs, answers that come are kept aside
  * (their errands hold copies), and the scan goes on when the job has ended.
  */
+#include "base/clock.h"
 #include "proxy/driver_loop.h"
 
 #include <event2/event.h>
@@ -348,7 +349,7 @@ bool driver_run(struct driver *driver, struct scan *scan, enum phase upto, int64
 {
 	struct live *live = find(driver, scan->id);
 	deadline_ms = deadline_ms > 0 ? deadline_ms : 0;
-	const struct timeval deadline = { deadline_ms / 1000, deadline_ms % 1000 * 1000 };
+	const struct timeval deadline = timeval_ms(deadline_ms);
 	live->upto = upto;
 	live->running = true;
 	if (go_on(live)) {

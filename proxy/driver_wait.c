@@ -3,6 +3,7 @@
  * that is another thread) and comes back with its answer. A wait that ends cuts
  * its errands off; the loop's thread frees them when their answers come.
  */
+#include "base/clock.h"
 #include "proxy/driver_wait.h"
 
 #include <errno.h>
@@ -62,13 +63,6 @@ struct wait_driver {
 	struct event *wake_event;
 	pthread_t thread;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* --- the loop's side --- */
 
@@ -286,8 +280,8 @@ static void run_until_back(struct wait *w, int64_t deadline)
 {
 	struct wait_driver *d = w->driver;
 	int64_t left;
-	while (TAILQ_EMPTY(&w->back) && (left = deadline - now_ms()) > 0) {
-		const struct timeval tv = { left / 1000, left % 1000 * 1000 };
+	while (TAILQ_EMPTY(&w->back) && (left = deadline - clock_ms()) > 0) {
+		const struct timeval tv = timeval_ms(left);
 		event_add(d->deadline, &tv);
 		event_base_loop(d->base, EVLOOP_ONCE);
 	}
@@ -305,7 +299,7 @@ static void sleep_until_back(struct wait *w, int64_t deadline)
 bool wait_answers(struct wait *w, int64_t deadline_ms)
 {
 	struct wait_driver *d = w->driver;
-	int64_t deadline = now_ms() + (deadline_ms > 0 ? deadline_ms : 0);
+	int64_t deadline = clock_ms() + (deadline_ms > 0 ? deadline_ms : 0);
 	bool answered = send_questions(w);
 	pthread_mutex_lock(&d->lock);
 	if (!answered && !TAILQ_EMPTY(&w->under_way) && d->threaded)
@@ -324,10 +318,10 @@ bool wait_answers(struct wait *w, int64_t deadline_ms)
 static bool wait_telling(struct wait *w, int64_t deadline, void (*tell)(void *arg), void *arg)
 {
 	for (;;) {
-		int64_t before = now_ms(), left = deadline - before;
+		int64_t before = clock_ms(), left = deadline - before;
 		if (wait_answers(w, left < WAIT_TELL_MS ? left : WAIT_TELL_MS))
 			return true;
-		if (left <= WAIT_TELL_MS || now_ms() - before < WAIT_TELL_MS)
+		if (left <= WAIT_TELL_MS || clock_ms() - before < WAIT_TELL_MS)
 			return false; /* the deadline, or nothing is under way */
 		tell(arg);
 	}
@@ -341,7 +335,7 @@ static void tell_nobody(void *arg)
 void wait_run_telling(struct wait *w, struct scan *scan, enum phase upto, int64_t deadline_ms,
 		      void (*tell)(void *arg), void *arg)
 {
-	int64_t deadline = now_ms() + deadline_ms;
+	int64_t deadline = clock_ms() + deadline_ms;
 	while (pipeline_advance(scan, upto) == PIPELINE_NEED)
 		if (!wait_telling(w, deadline, tell, arg)) {
 			pipeline_give_up(scan, upto, "deadline");

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "proxy/master.h"
 
 #include <errno.h>
@@ -69,18 +70,6 @@ struct master {
 	bool reload_again;       /* SIGHUP came while the compiler was reading */
 	time_t started;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static struct timeval ms_to_tv(int64_t ms)
-{
-	return (struct timeval){ .tv_sec = ms / 1000, .tv_usec = (int)(ms % 1000) * 1000 };
-}
 
 /* ---- workers */
 
@@ -222,7 +211,7 @@ static bool start_worker(struct worker_process *w)
 	}
 	w->control = pair[0];
 	w->ready = false;
-	w->started_ms = now_ms();
+	w->started_ms = clock_ms();
 	w->readable = event_new(m->base, w->control, EV_READ | EV_PERSIST, on_worker_says, w);
 	event_add(w->readable, NULL);
 	return true;
@@ -236,7 +225,7 @@ static void start_again(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (!start_worker(w)) {
 		log_error(NULL, "worker", "can't be started: %s", strerror(errno));
-		struct timeval tv = ms_to_tv(BACKOFF_MAX_MS);
+		struct timeval tv = timeval_ms(BACKOFF_MAX_MS);
 		event_add(w->restart, &tv);
 	}
 }
@@ -308,12 +297,12 @@ static void worker_died(struct worker_process *w, int status)
 		event_base_loopexit(m->base, NULL);
 		return;
 	}
-	bool steady = now_ms() - w->started_ms >= STEADY_MS;
+	bool steady = clock_ms() - w->started_ms >= STEADY_MS;
 	w->backoff_ms = steady || w->backoff_ms == 0 ? BACKOFF_MIN_MS : w->backoff_ms * 2;
 	if (w->backoff_ms > BACKOFF_MAX_MS)
 		w->backoff_ms = BACKOFF_MAX_MS;
 	log_error(NULL, "worker", "pid %d %s; another in %lld ms", (int)pid, how, (long long)w->backoff_ms);
-	struct timeval tv = ms_to_tv(w->backoff_ms);
+	struct timeval tv = timeval_ms(w->backoff_ms);
 	event_add(w->restart, &tv);
 }
 
@@ -505,7 +494,7 @@ static void stop(struct master *m)
 		order(w, CONTROL_STOP);
 	/* Who comes now is refused, and turns to another server, instead of waiting for nobody. */
 	listen_sockets_destroy(&m->sockets);
-	struct timeval tv = ms_to_tv(m->config->top->drain_timeout + KILL_GRACE_MS);
+	struct timeval tv = timeval_ms(m->config->top->drain_timeout + KILL_GRACE_MS);
 	m->stop_timer = event_new(m->base, -1, 0, kill_all, m);
 	event_add(m->stop_timer, &tv);
 	end_if_empty(m);

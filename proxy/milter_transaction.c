@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "filters/pipeline.h"
 #include "filters/state.h"
 #include "proxy/held_mail.h"
@@ -10,13 +11,6 @@
 #include "proxy/milter_private.h"
 #include "proxy/trace.h"
 #include "proxy/transaction_log.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static const struct config_limits *limits_of(const struct milter *m)
 {
@@ -51,7 +45,7 @@ static void log_it(struct milter *m, const char *how)
 		{ "milter", m->server->config->title },
 	};
 	const struct log_context context = { .fields = fields, .count = sizeof(fields) / sizeof(*fields) };
-	t->t_done = now_ms();
+	t->t_done = clock_ms();
 	const struct transaction_record record = {
 		.log = &context, .scan = t->scan, .verdict = &t->verdict, .id = t->id, .action = how,
 		.reply = t->reply, .size = t->data.size, .queue_id = milter_macro(m, "i"), .t_mail = t->t_mail,
@@ -92,7 +86,7 @@ void milter_mail(struct milter *m, char *const *args)
 	t->arena = arena_create();
 	t->scan = scan_create(t->arena, m->server->snapshot, time(NULL));
 	t->wait = wait_begin(m->server->driver, t->scan->questions, t->scan->now);
-	t->t_mail = now_ms();
+	t->t_mail = clock_ms();
 	trace_id_new(&m->server->ids, t->id);
 	milter_client(m, &client);
 	client_copy(&t->scan->client, &client, t->arena);
@@ -161,7 +155,7 @@ static void open_content(struct milter *m)
 	t->content = content_create(m->server->spool, limits->memory_per_message);
 	arena_on_reset(t->arena, drop_content, t->content);
 	smtp_data_init(&t->data, SMTP_DATA_CHUNKS, &data_limits);
-	t->t_data = now_ms();
+	t->t_data = clock_ms();
 }
 
 /* What is canonical of bytes goes into the content and stays in t->chunk. */
@@ -271,7 +265,7 @@ static void run_filters(struct milter *m)
 		pipeline_enter(t->scan, PHASE_HEADERS);
 	pipeline_enter(t->scan, PHASE_END);
 	wait_run_telling(t->wait, t->scan, PHASE_END, limits_of(m)->end_deadline, tell_progress, m);
-	t->t_filtered = now_ms();
+	t->t_filtered = clock_ms();
 	judgement_end(t->scan, t->id, &t->verdict, m->server->stats, m->server->row);
 	remember(m);
 }
@@ -337,7 +331,7 @@ enum milter_reply milter_end(struct milter *m)
 	t->storage_failed = t->storage_failed || !content_append(t->content, buf_slice(&t->chunk));
 	if (t->judged && t->chunk.len > 0)
 		pipeline_body(t->scan, buf_slice(&t->chunk));
-	t->t_end = now_ms();
+	t->t_end = clock_ms();
 	stats_add(m->server->stats, m->server->row, STAT_BYTES_IN, (int64_t)t->data.size);
 	const struct refusal *bad = unacceptable(t);
 	if (bad != NULL) {

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "filters/clamd.h"
 #include "proxy/commands.h"
 #include "proxy/milter_library.h"
@@ -28,13 +29,6 @@
 
 #define LOOK_MS 50         /* while draining: how often the sessions are counted */
 #define GRACE_MS 500       /* for a connection that was accepted, and has said nothing yet */
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void *run_library(void *arg)
 {
@@ -119,15 +113,15 @@ static bool is_idle(const struct milter_server *s, bool stopping)
 
 static void drain(const struct milter_server *s, bool stopping)
 {
-	int64_t start = now_ms(), end = start + s->snapshot->config->top->drain_timeout, idle = start;
+	int64_t start = clock_ms(), end = start + s->snapshot->config->top->drain_timeout, idle = start;
 	stop_accepting();
-	while (now_ms() < end && now_ms() - idle < GRACE_MS) {
+	while (clock_ms() < end && clock_ms() - idle < GRACE_MS) {
 		if (!stopping && next_order(LOOK_MS) == CONTROL_STOP)
 			stopping = true;
 		else if (stopping)
 			usleep(LOOK_MS * 1000);
 		if (!is_idle(s, stopping))
-			idle = now_ms();
+			idle = clock_ms();
 	}
 	if (!is_idle(s, stopping))
 		log_warn(NULL, "drain", "time is over with %ld sessions", atomic_load(&s->sessions));

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "proxy/scan_mail.h"
 
 #include <time.h>
@@ -9,13 +10,6 @@
 #include "rules/rule_scan.h"
 
 #define CHUNK (64u * 1024) /* of the body, as a door gets it */
-
-static int64_t now_us(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static void place_client(struct scan *scan)
 {
@@ -120,7 +114,7 @@ static void run_content(struct scan *scan, struct wait *wait, const struct canon
 void scan_mail(struct arena *arena, const struct snapshot *snapshot, struct wait_driver *driver,
 	       const struct scan_mail_input *in, struct scan_mail_result *result_r)
 {
-	int64_t start = now_us();
+	int64_t start = clock_us();
 	struct canonical mail = message_canonical(arena, in->bytes);
 	struct scan *scan = scan_create(arena, snapshot, in->now);
 	struct wait *wait = wait_begin(driver, scan->questions, in->now);
@@ -144,5 +138,5 @@ void scan_mail(struct arena *arena, const struct snapshot *snapshot, struct wait
 	}
 	wait_end(&wait);
 	result_r->scan = scan;
-	result_r->spent_us = now_us() - start;
+	result_r->spent_us = clock_us() - start;
 }

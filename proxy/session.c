@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "proxy/session.h"
 
 #include <stdarg.h>
@@ -56,7 +57,7 @@ static void arm_timer(struct session *s)
 	int64_t ms = s->deadline - worker_now_ms(s->worker);
 	if (ms < 1)
 		ms = 1;
-	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (int)(ms % 1000) * 1000 };
+	const struct timeval tv = timeval_ms(ms);
 	evtimer_add(&s->timer, &tv);
 }
 

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -155,7 +156,7 @@ static void drain(struct running *r, bool stop)
 {
 	if (!r->w.draining) {
 		int64_t ms = r->w.snapshot->config->top->drain_timeout;
-		const struct timeval limit = { .tv_sec = ms / 1000, .tv_usec = (int)(ms % 1000) * 1000 };
+		const struct timeval limit = timeval_ms(ms);
 		r->w.draining = true;
 		close_gates(r);
 		r->drain_timer = event_new(r->w.base, -1, 0, end_now, r);
@@ -282,13 +283,6 @@ static void tear_down(struct running *r)
 	tls_set_destroy(&w->tls);
 	stats_destroy(&w->stats);
 	snapshot_release((struct snapshot **)&w->snapshot);
-}
-
-static int64_t clock_us(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 /* A timer that comes late says that something held the loop that long. */

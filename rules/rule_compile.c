@@ -58,7 +58,7 @@ static void push_matching(struct meta_context *c, struct expr_builder *b, struct
 	size_t n = 0;
 	for (size_t i = 0; i < table->count; i++)
 		if (table->list[i]->type != RULE_NONE && !table->list[i]->skipped && table->list[i] != c->rule &&
-		    glob_match(glob, table->list[i]->name))
+		    slice_glob(glob, table->list[i]->name))
 			list[n++] = table->list[i]->index;
 	expr_push_sum(b, list, n);
 	free(list);

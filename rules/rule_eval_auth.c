@@ -168,7 +168,7 @@ static double dkim_listed(struct rule_scan *s, const char *key, bool own_domain)
 	size_t n = rule_header_list(s, "From:addr", author, EVAL_ADDRESSES_MAX);
 	for (size_t i = 0; list != NULL && i < list->count; i++)
 		for (size_t a = 0; a < n; a++) {
-			if (!glob_match(list->list[i].text, author[a]))
+			if (!slice_glob(list->list[i].text, author[a]))
 				continue;
 			struct slice wanted = own_domain || list->list[i].domain.len == 0 ?
 				address_domain_part(author[a]) : list->list[i].domain;

@@ -17,7 +17,7 @@ struct eval_freemail_state {
 static bool in_globs(const struct glob_list *list, struct slice text)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (glob_match(list->list[i].text, text))
+		if (slice_glob(list->list[i].text, text))
 			return true;
 	return false;
 }

@@ -73,7 +73,7 @@ static int listed_by_relay(struct rule_scan *s, const char *key, struct slice ad
 	size_t last = r->trusted_count < r->count ? first + 1 : r->count;
 	int found = 0;
 	for (size_t i = 0; list != NULL && i < list->count && r->count > 0; i++) {
-		if (!glob_match(list->list[i].text, address))
+		if (!slice_glob(list->list[i].text, address))
 			continue;
 		for (size_t k = first; k < last; k++)
 			if (relay_fits(&r->list[k], list->list[i].domain))
@@ -166,7 +166,7 @@ static double subject_in(struct rule_scan *s, const char *key)
 	struct slice subject = rule_header_text(s, "Subject");
 	for (size_t i = 0; list != NULL && subject.len > 0 && i < list->count; i++) {
 		struct slice around = arena_printf(s->arena, "*%.*s*", SLICE_ARG(list->list[i].text));
-		if (glob_match(around, subject))
+		if (slice_glob(around, subject))
 			return 1;
 	}
 	return 0;

@@ -55,30 +55,6 @@ static void fill_globs(struct rule_lists *l, struct glob_list *list, const char 
 	}
 }
 
-/* Iterative, so that "****" costs no more than linear times the pattern. */
-bool glob_match(struct slice pattern, struct slice text)
-{
-	size_t p = 0, t = 0, star = SLICE_NPOS, mark = 0;
-	while (t < text.len) {
-		if (p < pattern.len && pattern.data[p] == '*') {
-			star = p++;
-			mark = t;
-		} else if (p < pattern.len &&
-			   (pattern.data[p] == '?' || ascii_lower(pattern.data[p]) == ascii_lower(text.data[t]))) {
-			p++;
-			t++;
-		} else if (star != SLICE_NPOS) {
-			p = star + 1;
-			t = ++mark;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.len && pattern.data[p] == '*')
-		p++;
-	return p == pattern.len;
-}
-
 const struct glob_list *rule_lists_globs(const struct rule_lists *l, const char *key)
 {
 	for (size_t i = 0; i < l->glob_count; i++)
@@ -91,7 +67,7 @@ bool rule_lists_address(const struct rule_lists *l, const char *key, struct slic
 {
 	const struct glob_list *list = rule_lists_globs(l, key);
 	for (size_t i = 0; list != NULL && i < list->count; i++)
-		if (glob_match(list->list[i].text, address))
+		if (slice_glob(list->list[i].text, address))
 			return true;
 	return false;
 }
@@ -155,7 +131,7 @@ bool named_list_has(const struct named_list *list, struct slice address)
 	if (name_map_get(&list->names, address) == 1)
 		return true;
 	for (size_t i = 0; i < list->globs.count; i++)
-		if (glob_match(list->globs.list[i].text, address))
+		if (slice_glob(list->globs.list[i].text, address))
 			return true;
 	return false;
 }

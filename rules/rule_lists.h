@@ -47,7 +47,6 @@ struct rule_lists *rule_lists_create(const struct rule_table *table);
 /* An address against the list of that key: "welcomelist_from". */
 bool rule_lists_address(const struct rule_lists *lists, const char *key, struct slice address);
 const struct glob_list *rule_lists_globs(const struct rule_lists *lists, const char *key);
-bool glob_match(struct slice pattern, struct slice text);
 const struct named_list *rule_lists_named(const struct rule_lists *lists, bool addresses, struct slice name);
 /* The address, or a glob that fits it. */
 bool named_list_has(const struct named_list *list, struct slice address);

@@ -1,6 +1,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -178,12 +180,40 @@ static void test_nearest(void **state)
 	assert_int_equal(edit_distance(slice_make(longest, 300), slice_make(longest, 200)), 0);
 }
 
+static void test_glob(void **state)
+{
+	(void)state;
+	static const struct { const char *pattern, *text; bool fits; } cases[] = {
+		{ "", "", true }, { "", "a", false }, { "*", "", true }, { "**", "abc", true }, { "?", "", false },
+		{ "?", "a", true }, { "a?c", "abc", true }, { "a?c", "ac", false }, { "*b", "aab", true },
+		{ "a*b*c", "aXbYbZc", true }, { "a*b*c", "acb", false }, { "ABC", "abc", true }, { "a*", "ba", false },
+		{ "*a?", "aab", true }, { "a", "ab", false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (slice_glob(slice_str(cases[i].pattern), slice_str(cases[i].text)) != cases[i].fits)
+			fail_msg("%s against %s", cases[i].pattern, cases[i].text);
+}
+
+static void test_glob_is_not_exponential(void **state)
+{
+	(void)state;
+	static char text[2000], pattern[200];
+	memset(text, 'a', sizeof(text));
+	for (size_t i = 0; i < sizeof(pattern); i += 2)
+		memcpy(pattern + i, "*a", 2);
+	pattern[sizeof(pattern) - 1] = 'b';
+	clock_t begin = clock();
+	assert_false(slice_glob(slice_make(pattern, sizeof(pattern)), slice_make(text, sizeof(text))));
+	assert_true(clock() - begin < CLOCKS_PER_SEC / 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts), cmocka_unit_test(test_compare), cmocka_unit_test(test_find),
 		cmocka_unit_test(test_trim), cmocka_unit_test(test_split), cmocka_unit_test(test_u64),
 		cmocka_unit_test(test_hash), cmocka_unit_test(test_classes), cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_glob), cmocka_unit_test(test_glob_is_not_exponential),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
