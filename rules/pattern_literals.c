@@ -5,24 +5,11 @@
  */
 #include "rules/pattern_literals.h"
 
-#include <math.h>
+#include "rules/literal_set.h"
 
 #define DEPTH_MAX 40u
-#define LENGTH_MIN 3u          /* shorter ones are everywhere */
 #define CLASS_MAX 64u          /* members of [abc] that are told one by one */
 #define PRODUCT_MAX 64u        /* strings that multiplying may make: more wake too often */
-
-struct set {
-	struct slice *list;    /* in the reader's arena; shared by copies until one is added to */
-	size_t count, cap;
-};
-
-struct piece {
-	bool exact;            /* matches the strings of `strings` and no others */
-	struct set strings;
-	struct set required;   /* count 0: nothing known */
-	double quality;        /* of required */
-};
 
 struct reader {
 	struct arena *arena;
@@ -34,156 +21,14 @@ struct reader {
 	bool failed;           /* something not understood: no literals at all */
 };
 
-static void read_alternatives(struct reader *r, struct piece *out);
+static void read_alternatives(struct reader *r, struct literal_piece *out);
 
-/* Bits of information in a character of mail text, roughly. */
-static double weight(unsigned char c)
-{
-	if (c == ' ' || c == 'e')
-		return 1.8;
-	if (strchr("taoinsrhld", c) != NULL && c != '\0')
-		return 3.0;
-	if (c == '\n' || c == '.' || c == '-' || c == '/' || c == '=')
-		return 3.0;
-	return c >= 'a' && c <= 'z' ? 4.5 : 5.0;
-}
-
-static double quality_of(const struct set *set)
-{
-	double worst = 1e9;
-	if (set->count == 0)
-		return -1;
-	for (size_t i = 0; i < set->count; i++) {
-		double sum = 0;
-		if (set->list[i].len < LENGTH_MIN)
-			return 0.1 * (double)set->list[i].len;
-		for (size_t k = 0; k < set->list[i].len && k < 12; k++)
-			sum += weight((unsigned char)set->list[i].data[k]);
-		if (sum < worst)
-			worst = sum;
-	}
-	return worst - log2((double)set->count);
-}
-
-static const struct slice empty_string[] = { { "", 0 } };
-
-static void set_to_empty_string(struct set *set)
-{
-	*set = (struct set){ (struct slice *)(uintptr_t)empty_string, 1, 1 };
-}
-
-static void exact_empty(struct piece *p)
-{
-	memset(p, 0, sizeof(*p));
-	p->exact = true;
-	set_to_empty_string(&p->strings);
-}
-
-/* Adds; a list that others may share is copied first (it is full then). */
-static void set_add(struct arena *arena, struct set *set, struct slice s)
-{
-	for (size_t i = 0; i < set->count; i++)
-		if (slice_eq(set->list[i], s))
-			return;
-	if (set->count == set->cap) {
-		size_t cap = set->cap < 4 ? 8 : set->cap * 2;
-		struct slice *list = arena_array(arena, struct slice, cap);
-		if (set->count > 0)
-			memcpy(list, set->list, set->count * sizeof(*list));
-		set->list = list;
-		set->cap = cap;
-	}
-	set->list[set->count++] = s;
-}
-
-/* So that adding to either leaves the other as it is. */
-static struct set set_share(const struct set *set)
-{
-	return (struct set){ set->list, set->count, set->count };
-}
-
-static void consider(struct piece *p, const struct set *set, double quality)
-{
-	if (quality > p->quality && quality > 0) {
-		p->required = set_share(set);
-		p->quality = quality;
-	}
-}
-
-static void anything(struct piece *p)
-{
-	memset(p, 0, sizeof(*p));
-}
-
-static void exact_char(struct reader *r, struct piece *p, unsigned char c)
+static void exact_char(struct reader *r, struct literal_piece *p, unsigned char c)
 {
 	char lower = ascii_lower((char)c);
 	memset(p, 0, sizeof(*p));
 	p->exact = true;
-	set_add(r->arena, &p->strings, arena_copy(r->arena, slice_make(&lower, 1)));
-}
-
-/* a followed by b; false: too many or too long. */
-static bool multiply(struct reader *r, struct set *a, const struct set *b)
-{
-	struct set product = { .count = 0 };
-	if (a->count * b->count > r->product_max)
-		return false;
-	for (size_t i = 0; i < a->count; i++)
-		for (size_t k = 0; k < b->count; k++) {
-			struct slice left = a->list[i], right = b->list[k];
-			if (left.len + right.len > LITERAL_LENGTH_MAX)
-				return false;
-			char *joined = arena_alloc(r->arena, left.len + right.len + 1);
-			if (left.len > 0)
-				memcpy(joined, left.data, left.len);
-			if (right.len > 0)
-				memcpy(joined + left.len, right.data, right.len);
-			set_add(r->arena, &product, slice_make(joined, left.len + right.len));
-		}
-	*a = product;
-	return true;
-}
-
-/* ---- sequence ---- */
-
-struct sequence {
-	struct piece whole;
-	struct set run;        /* exact strings since the last gap */
-	bool gap;
-};
-
-static void end_run(struct sequence *q)
-{
-	consider(&q->whole, &q->run, quality_of(&q->run));
-	set_to_empty_string(&q->run);
-}
-
-static void append(struct reader *r, struct sequence *q, const struct piece *item)
-{
-	if (item->exact) {
-		if (multiply(r, &q->run, &item->strings))
-			return;
-		end_run(q);
-		q->gap = true;
-		q->run = set_share(&item->strings);
-		return;
-	}
-	end_run(q);
-	q->gap = true;
-	consider(&q->whole, &item->required, item->quality);
-}
-
-static void finish(struct sequence *q, struct piece *out)
-{
-	if (q->gap) {
-		end_run(q);
-		q->whole.exact = false;
-	} else {
-		q->whole.exact = true;
-		q->whole.strings = set_share(&q->run);
-	}
-	*out = q->whole;
+	literal_set_add(r->arena, &p->strings, arena_copy(r->arena, slice_make(&lower, 1)));
 }
 
 /* ---- atoms ---- */
@@ -246,29 +91,29 @@ static bool read_char_escape(struct reader *r, unsigned char *c_r)
 	return false;
 }
 
-static void read_quoted(struct reader *r, struct piece *out)
+static void read_quoted(struct reader *r, struct literal_piece *out)
 {
 	struct slice rest = slice_from(r->s, r->at);
 	size_t end = slice_find(rest, SLICE("\\E"));
 	struct slice text = end == SLICE_NPOS ? rest : slice_head(rest, end);
 	r->at += end == SLICE_NPOS ? rest.len : end + 2;
-	exact_empty(out);
+	literal_piece_empty(out);
 	if (text.len > LITERAL_LENGTH_MAX)
 		text.len = LITERAL_LENGTH_MAX, out->exact = false;
-	out->strings = (struct set){ .count = 0 };
-	set_add(r->arena, &out->strings, arena_lower(r->arena, text));
+	out->strings = (struct literal_set){ .count = 0 };
+	literal_set_add(r->arena, &out->strings, arena_lower(r->arena, text));
 	if (!out->exact)
-		consider(out, &out->strings, quality_of(&out->strings));
+		literal_piece_consider(out, &out->strings);
 }
 
-static void read_backreference(struct reader *r, struct piece *out)
+static void read_backreference(struct reader *r, struct literal_piece *out)
 {
 	while (more(r) && ascii_is_digit(peek(r)))
 		r->at++;
-	anything(out);
+	literal_piece_anything(out);
 }
 
-static void read_escape(struct reader *r, struct piece *out)
+static void read_escape(struct reader *r, struct literal_piece *out)
 {
 	unsigned char c;
 	r->at++;
@@ -283,19 +128,19 @@ static void read_escape(struct reader *r, struct piece *out)
 	char letter = peek(r);
 	r->at++;
 	if (strchr("bBAzZGE", letter) != NULL)
-		exact_empty(out);
+		literal_piece_empty(out);
 	else if (letter == 'Q')
 		read_quoted(r, out);
 	else if (ascii_is_digit(letter))
 		read_backreference(r, out);
 	else if (strchr("dDwWsSvVhHNRX", letter) != NULL)
-		anything(out);
+		literal_piece_anything(out);
 	else
 		r->failed = true; /* \g{…}, \k<…>, \p{…}, \K, \c … */
 }
 
 /* A class as a set of its members' lower-case forms. */
-static void class_piece(struct reader *r, const bool *has, struct piece *out)
+static void class_piece(struct reader *r, const bool *has, struct literal_piece *out)
 {
 	size_t n = 0;
 	bool lower[256] = { false };
@@ -305,7 +150,7 @@ static void class_piece(struct reader *r, const bool *has, struct piece *out)
 	for (unsigned c = 0; c < 256; c++)
 		n += lower[c];
 	if (n == 0 || n > CLASS_MAX) {
-		anything(out);
+		literal_piece_anything(out);
 		return;
 	}
 	memset(out, 0, sizeof(*out));
@@ -313,7 +158,7 @@ static void class_piece(struct reader *r, const bool *has, struct piece *out)
 	for (unsigned c = 0; c < 256; c++) {
 		char byte = (char)c;
 		if (lower[c])
-			set_add(r->arena, &out->strings, arena_copy(r->arena, slice_make(&byte, 1)));
+			literal_set_add(r->arena, &out->strings, arena_copy(r->arena, slice_make(&byte, 1)));
 	}
 }
 
@@ -348,7 +193,7 @@ static bool read_member(struct reader *r, unsigned char *c_r)
 	return false;
 }
 
-static void read_class(struct reader *r, struct piece *out)
+static void read_class(struct reader *r, struct literal_piece *out)
 {
 	bool has[256] = { false }, kind = false, first = true;
 	r->at++;
@@ -378,7 +223,7 @@ static void read_class(struct reader *r, struct piece *out)
 	}
 	r->at++;
 	if (kind || negated || r->xx)
-		anything(out);
+		literal_piece_anything(out);
 	else
 		class_piece(r, has, out);
 }
@@ -462,14 +307,14 @@ static enum group read_group_start(struct reader *r)
 	return read_inline_flags(r) ? GROUP_PLAIN : GROUP_EMPTY;
 }
 
-static void read_group(struct reader *r, struct piece *out)
+static void read_group(struct reader *r, struct literal_piece *out)
 {
 	bool x = r->x;
 	r->at++;
 	enum group kind = read_group_start(r);
 	if (kind == GROUP_EMPTY) {
 		/* Flags hold to the end of the group around: keep them. */
-		exact_empty(out);
+		literal_piece_empty(out);
 		return;
 	}
 	if (++r->depth > DEPTH_MAX)
@@ -483,14 +328,14 @@ static void read_group(struct reader *r, struct piece *out)
 	}
 	r->at++;
 	if (kind == GROUP_NEGATIVE) {
-		exact_empty(out);
+		literal_piece_empty(out);
 	} else if (kind == GROUP_AHEAD) {
-		struct piece inner = *out;
-		exact_empty(out);
+		struct literal_piece inner = *out;
+		literal_piece_empty(out);
 		/* It takes no room, but its strings must be there: kept as a gap
 		 * of its own only if they are good. */
 		if (inner.exact)
-			consider(&inner, &inner.strings, quality_of(&inner.strings));
+			literal_piece_consider(&inner, &inner.strings);
 		if (inner.quality > 12) {
 			inner.exact = false;
 			*out = inner;
@@ -498,15 +343,15 @@ static void read_group(struct reader *r, struct piece *out)
 	}
 }
 
-static void read_atom(struct reader *r, struct piece *out)
+static void read_atom(struct reader *r, struct literal_piece *out)
 {
 	char c = peek(r);
 	switch (c) {
 	case '(': read_group(r, out); return;
 	case '[': read_class(r, out); return;
 	case '\\': read_escape(r, out); return;
-	case '.': r->at++; anything(out); return;
-	case '^': case '$': r->at++; exact_empty(out); return;
+	case '.': r->at++; literal_piece_anything(out); return;
+	case '^': case '$': r->at++; literal_piece_empty(out); return;
 	default: r->at++; exact_char(r, out, (unsigned char)c);
 	}
 }
@@ -565,27 +410,27 @@ static bool read_quantifier(struct reader *r, unsigned *min_r, unsigned *max_r)
 	return true;
 }
 
-static void repeat(struct reader *r, struct piece *p, unsigned min, unsigned max)
+static void repeat(struct reader *r, struct literal_piece *p, unsigned min, unsigned max)
 {
 	if (min == 0 && max == 1 && p->exact && p->strings.count < LITERALS_MAX) {
-		set_add(r->arena, &p->strings, SLICE(""));
+		literal_set_add(r->arena, &p->strings, SLICE(""));
 		return;
 	}
 	if (min == 0) {
-		anything(p);
+		literal_piece_anything(p);
 		return;
 	}
 	if (min == 1 && max == 1)
 		return;
 	if (!p->exact)
 		return; /* one of its strings stands in each repetition */
-	struct piece once = *p;
+	struct literal_piece once = *p;
 	unsigned n = 1;
-	while (n < min && multiply(r, &p->strings, &once.strings))
+	while (n < min && literal_set_multiply(r->arena, &p->strings, &once.strings, r->product_max))
 		n++;
 	p->exact = n == min && max == min;
 	if (!p->exact)
-		consider(p, &p->strings, quality_of(&p->strings));
+		literal_piece_consider(p, &p->strings);
 }
 
 /* ---- the whole ---- */
@@ -605,39 +450,29 @@ static bool skip_x(struct reader *r)
 	return true;
 }
 
-static void read_sequence(struct reader *r, struct piece *out)
+static void read_sequence(struct reader *r, struct literal_piece *out)
 {
-	struct sequence *q = arena_new(r->arena, struct sequence);
-	set_to_empty_string(&q->run);
+	struct literal_sequence *q = arena_new(r->arena, struct literal_sequence);
+	literal_sequence_begin(q, r->arena, r->product_max);
 	while (more(r) && peek(r) != '|' && peek(r) != ')') {
-		struct piece item;
+		struct literal_piece item;
 		unsigned min, max;
 		if (skip_x(r))
 			continue;
-		exact_empty(&item);
+		literal_piece_empty(&item);
 		read_atom(r, &item);
 		while (skip_x(r))
 			;
 		if (!r->failed && read_quantifier(r, &min, &max))
 			repeat(r, &item, min, max);
-		append(r, q, &item);
+		literal_sequence_add(q, &item);
 	}
-	finish(q, out);
+	literal_sequence_end(q, out);
 }
 
-static void join(struct arena *arena, struct set *all, const struct set *more_strings, bool *fits)
+static void read_alternatives(struct reader *r, struct literal_piece *out)
 {
-	for (size_t i = 0; i < more_strings->count && *fits; i++) {
-		if (all->count == LITERALS_MAX)
-			*fits = false;
-		else
-			set_add(arena, all, more_strings->list[i]);
-	}
-}
-
-static void read_alternatives(struct reader *r, struct piece *out)
-{
-	struct set exact = { .count = 0 }, required = { .count = 0 };
+	struct literal_set exact = { .count = 0 }, required = { .count = 0 };
 	bool all_exact = true, all_required = true;
 	size_t n = 0;
 	for (;;) {
@@ -645,13 +480,13 @@ static void read_alternatives(struct reader *r, struct piece *out)
 		n++;
 		if (!out->exact)
 			all_exact = false;
-		else
-			join(r->arena, &exact, &out->strings, &all_exact);
-		const struct set *needs = out->exact ? &out->strings : &out->required;
+		else if (all_exact)
+			all_exact = literal_set_join(r->arena, &exact, &out->strings);
+		const struct literal_set *needs = out->exact ? &out->strings : &out->required;
 		if (needs->count == 0)
 			all_required = false;
-		else
-			join(r->arena, &required, needs, &all_required);
+		else if (all_required)
+			all_required = literal_set_join(r->arena, &required, needs);
 		if (!more(r) || peek(r) != '|')
 			break;
 		r->at++;
@@ -663,26 +498,11 @@ static void read_alternatives(struct reader *r, struct piece *out)
 	if (all_exact)
 		out->strings = exact;
 	if (all_required)
-		consider(out, &required, quality_of(&required));
-}
-
-/* A string that holds another of the set adds nothing. */
-static void copy_minimal(struct arena *arena, const struct set *set, struct literals *out)
-{
-	out->list = arena_array(arena, struct slice, set->count);
-	for (size_t i = 0; i < set->count; i++) {
-		bool needed = true;
-		for (size_t k = 0; k < set->count && needed; k++)
-			if (k != i && slice_find(set->list[i], set->list[k]) != SLICE_NPOS &&
-			    (set->list[k].len < set->list[i].len || k < i))
-				needed = false;
-		if (needed)
-			out->list[out->count++] = set->list[i];
-	}
+		literal_piece_consider(out, &required);
 }
 
 static bool read_whole(struct reader *r, struct arena *arena, const struct pattern *pattern, size_t product_max,
-		       struct piece *whole)
+		       struct literal_piece *whole)
 {
 	*r = (struct reader){
 		.arena = arena, .s = pattern->source, .product_max = product_max,
@@ -695,23 +515,23 @@ static bool read_whole(struct reader *r, struct arena *arena, const struct patte
 bool pattern_literals(struct arena *arena, const struct pattern *pattern, struct literals *literals_r)
 {
 	struct reader r;
-	struct piece whole;
+	struct literal_piece whole;
 	*literals_r = (struct literals){ .count = 0 };
 	if (!read_whole(&r, arena, pattern, PRODUCT_MAX, &whole))
 		return false;
 	if (whole.exact)
-		consider(&whole, &whole.strings, quality_of(&whole.strings));
+		literal_piece_consider(&whole, &whole.strings);
 	if (whole.required.count == 0)
 		return false;
-	copy_minimal(arena, &whole.required, literals_r);
-	literals_r->quality = quality_of(&whole.required);
+	literal_set_minimal(arena, &whole.required, literals_r);
+	literals_r->quality = literal_quality(&whole.required);
 	return literals_r->count > 0;
 }
 
 bool pattern_exact(struct arena *arena, const struct pattern *pattern, struct literals *literals_r)
 {
 	struct reader r;
-	struct piece whole;
+	struct literal_piece whole;
 	*literals_r = (struct literals){ .count = 0 };
 	if (!read_whole(&r, arena, pattern, LITERALS_MAX, &whole) || !whole.exact)
 		return false;

@@ -1,0 +1,336 @@
+/* The engine over texts: strings wake rules, PCRE2 confirms. */
+#include "rules/rule_engine_private.h"
+
+#include <stdlib.h>
+
+#define EVIDENCE_MAX 120u
+#define TEMPLATES_MAX 64u
+
+static void note_captures(struct engine_run *run, const struct regex *regex, struct slice text)
+{
+	struct slice name;
+	for (size_t n = 0; (name = regex_group_name(regex, n)).len > 0; n++) {
+		struct slice value = regex_group(regex, run->scratch->regex, text, name);
+		if (value.len == 0)
+			continue;
+		if (run->capture_count == run->capture_cap) {
+			size_t cap = run->capture_cap ? run->capture_cap * 2 : 8;
+			struct engine_capture *list = arena_array(run->arena, struct engine_capture, cap);
+			if (run->capture_count > 0)
+				memcpy(list, run->captures, run->capture_count * sizeof(*list));
+			run->captures = list;
+			run->capture_cap = cap;
+		}
+		run->captures[run->capture_count++] =
+			(struct engine_capture){ name, arena_copy(run->arena, value) };
+	}
+}
+
+static void note_hit(struct engine_run *run, const struct entry *entry, const struct regex *regex,
+		     struct slice text, const struct regex_match *match)
+{
+	struct engine_hit *hit = &run->hits[entry->rule->index];
+	if (hit->count++ == 0) {
+		struct slice found = slice_sub(text, match->start, match->end - match->start);
+		hit->evidence = arena_copy(run->arena, slice_head(found, EVIDENCE_MAX));
+	}
+	note_captures(run, regex, text);
+}
+
+static bool enough(const struct engine_hit *hit, const struct rule *rule)
+{
+	if (hit->over_budget)
+		return true;
+	if (!(rule->tflags & TFLAG_MULTIPLE))
+		return hit->count > 0;
+	return rule->maxhits > 0 && hit->count >= rule->maxhits;
+}
+
+/* An empty match moves on by one, as //g does. */
+static void match_text(struct engine_run *run, const struct entry *entry, const struct regex *regex,
+		       struct slice text)
+{
+	struct engine_hit *hit = &run->hits[entry->rule->index];
+	struct regex_match match;
+	for (size_t from = 0; from <= text.len && !enough(hit, entry->rule);) {
+		run->tried++;
+		enum regex_result result = regex_match(regex, run->scratch->regex, text, from, &match);
+		if (result == REGEX_LIMIT)
+			hit->over_budget = true;
+		if (result != REGEX_YES)
+			return;
+		note_hit(run, entry, regex, text, &match);
+		from = match.end > from ? match.end : from + 1;
+	}
+}
+
+static void spend(struct pass *p, struct entry *entry, bool was_over, int64_t us)
+{
+	struct engine_hit *hit = &p->run->hits[entry->rule->index];
+	hit->spent_us += us;
+	if (hit->spent_us > p->engine->options.rule_budget_us)
+		hit->over_budget = true;
+	if (hit->over_budget && !was_over)
+		atomic_fetch_add(&entry->slow, 1);
+}
+
+static bool applies(const struct entry *entry, enum channel channel, const struct segment *segment, size_t index)
+{
+	if (channel == CHANNEL_HEADER || channel == CHANNEL_MIMEHEADER)
+		return entry->tag == segment->tag;
+	return !(channel == CHANNEL_BODY && index == 0 && (entry->rule->tflags & TFLAG_NOSUBJECT));
+}
+
+/* A rule on one segment, timed if the text is long enough to matter. */
+static void try_segment(struct pass *p, uint32_t id, size_t segment)
+{
+	struct entry *entry = (struct entry *)(uintptr_t)&p->engine->entries[id];
+	struct engine_hit *hit = &p->run->hits[entry->rule->index];
+	const struct segment *s = &p->segments[segment];
+	if (entry->regex == NULL || enough(hit, entry->rule) || !applies(entry, p->channel, s, segment))
+		return;
+	bool was_over = hit->over_budget;
+	int64_t start = engine_now_us();
+	match_text(p->run, entry, entry->regex, s->text);
+	spend(p, entry, was_over, engine_now_us() - start);
+}
+
+void engine_try_all(struct pass *p, uint32_t id)
+{
+	struct entry *entry = (struct entry *)(uintptr_t)&p->engine->entries[id];
+	struct engine_hit *hit = &p->run->hits[entry->rule->index];
+	bool was_over = hit->over_budget;
+	int64_t start = engine_now_us();
+	for (size_t i = 0; i < p->count; i++) {
+		if (enough(hit, entry->rule))
+			break;
+		if (entry->regex != NULL && applies(entry, p->channel, &p->segments[i], i))
+			match_text(p->run, entry, entry->regex, p->segments[i].text);
+		if (i % 16 == 15) {
+			int64_t now = engine_now_us();
+			spend(p, entry, was_over, now - start);
+			was_over = hit->over_budget;
+			start = now;
+		}
+	}
+	spend(p, entry, was_over, engine_now_us() - start);
+}
+
+static void queue_add(struct engine_scratch *s, uint32_t id, size_t segment)
+{
+	if (s->queue_count == s->queue_cap) {
+		s->queue_cap = s->queue_cap ? s->queue_cap * 2 : 256;
+		s->queue = xrealloc(s->queue, s->queue_cap * sizeof(*s->queue));
+	}
+	s->queue[s->queue_count++] = (uint64_t)id << 32 | (uint32_t)segment;
+}
+
+static void wake(struct pass *p, uint32_t id, size_t segment)
+{
+	struct engine_scratch *s = p->run->scratch;
+	const struct entry *entry = &p->engine->entries[id];
+	if (s->last[id] == segment + 1 || !applies(entry, p->channel, &p->segments[segment], segment))
+		return;
+	s->last[id] = (uint32_t)segment + 1;
+	p->run->woken++;
+	/* Tried once on each piece and in order: matches are counted. */
+	if (entry->rule->tflags & TFLAG_MULTIPLE)
+		queue_add(s, id, segment);
+	else
+		try_segment(p, id, segment);
+}
+
+/* The segment that the byte before `end` lies in. */
+static size_t segment_at(struct pass *p, size_t end)
+{
+	const size_t *ends = p->run->scratch->ends;
+	size_t last = end > 0 ? end - 1 : 0;
+	while (p->at > 0 && ends[p->at - 1] > last)
+		p->at--;
+	while (p->at + 1 < p->count && ends[p->at] <= last)
+		p->at++;
+	return p->at;
+}
+
+static bool on_string(void *context, uint32_t id, size_t end)
+{
+	struct pass *p = context;
+	const struct waking *w = &p->engine->channels[p->channel].wakings[id];
+	size_t segment = segment_at(p, end);
+	for (uint32_t i = 0; i < w->count; i++)
+		wake(p, w->entries[i], segment);
+	return true;
+}
+
+static int compare_queue(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static void run_queue(struct pass *p)
+{
+	struct engine_scratch *s = p->run->scratch;
+	if (s->queue_count == 0)
+		return;
+	qsort(s->queue, s->queue_count, sizeof(*s->queue), compare_queue);
+	for (size_t i = 0; i < s->queue_count; i++)
+		if (i == 0 || s->queue[i] != s->queue[i - 1])
+			try_segment(p, (uint32_t)(s->queue[i] >> 32), (uint32_t)s->queue[i]);
+	s->queue_count = 0;
+}
+
+/* Pieces one behind the other, with a line end between where they have to be
+ * put together; ends[i] is where piece i (and that line end) stops. */
+static struct slice join_segments(struct pass *p, struct slice joined)
+{
+	struct engine_scratch *s = p->run->scratch;
+	if (s->ends_cap < p->count) {
+		s->ends_cap = p->count * 2;
+		s->ends = xrealloc(s->ends, s->ends_cap * sizeof(*s->ends));
+	}
+	size_t at = 0;
+	buf_clear(&s->joined);
+	for (size_t i = 0; i < p->count; i++) {
+		at += p->segments[i].text.len;
+		if (joined.data == NULL) {
+			buf_add_slice(&s->joined, p->segments[i].text);
+			buf_add_char(&s->joined, '\n');
+			at++;
+		}
+		s->ends[i] = at;
+	}
+	return joined.data != NULL ? joined : buf_slice(&s->joined);
+}
+
+/* vectorscan matches over the whole text, where a match may end in a later
+ * piece than it begins in; so a rule that it names is tried on all pieces. */
+static bool on_pattern(void *context, uint32_t id, size_t end)
+{
+	struct pass *p = context;
+	uint32_t entry = p->ids[id];
+	(void)end;
+	if (!p->run->scratch->many[entry]) {
+		p->run->scratch->many[entry] = true;
+		engine_try_all(p, entry);
+	}
+	return true;
+}
+
+static void run_direct(struct pass *p)
+{
+	const struct channel_index *c = &p->engine->channels[p->channel];
+	struct patterns_image *image = p->run->scratch->images[p->channel];
+	bool scanned = false;
+	if (image != NULL) {
+		/* Line ends between the pieces, whatever they end in: ^ and $ are
+		 * looked for at line ends there. */
+		struct slice text = join_segments(p, SLICE_EMPTY);
+		for (size_t i = 0; i < c->direct_count; i++)
+			p->run->scratch->many[c->direct[i]] = false;
+		p->ids = c->direct;
+		scanned = prefilter_scan(image->prefilter, p->run->scratch->prefilter, text, on_pattern, p);
+	}
+	for (size_t i = 0; i < c->direct_count; i++)
+		if (!scanned || !image->taken[i])
+			engine_try_all(p, c->direct[i]);
+}
+
+void engine_run_channel(const struct rule_engine *e, struct engine_run *run, enum channel channel,
+			const struct segment *segments, size_t count, struct slice joined)
+{
+	const struct channel_index *c = &e->channels[channel];
+	struct pass p = { .engine = e, .run = run, .channel = channel, .segments = segments, .count = count };
+	if (count == 0 || count >= UINT32_MAX || c->entry_count == 0)
+		return;
+	if (c->strings != NULL) {
+		struct slice text = join_segments(&p, joined);
+		memset(run->scratch->last, 0, e->count * sizeof(*run->scratch->last));
+		prefilter_scan(c->strings, run->scratch->prefilter, text, on_string, &p);
+		run_queue(&p);
+	}
+	run_direct(&p);
+}
+
+void engine_run_rule(const struct rule_engine *e, struct engine_run *run, const struct rule *rule,
+		     const struct segment *segments, size_t count)
+{
+	if (rule->engine_id == 0)
+		return;
+	const struct entry *entry = &e->entries[rule->engine_id - 1];
+	for (size_t i = 0; i < count && entry->regex != NULL; i++)
+		match_text(run, entry, entry->regex, segments[i].text);
+}
+
+/* ---- templates: %{NAME} stands for what (?<NAME>…) of another rule matched ---- */
+
+static void add_quoted(struct buf *out, struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if ((unsigned char)text.data[i] < 0x80 && !ascii_is_alnum(text.data[i]) && text.data[i] != '_')
+			buf_add_char(out, '\\');
+		buf_add_char(out, text.data[i]);
+	}
+}
+
+/* False: nothing captured under that name. */
+static bool add_captures(const struct engine_run *run, struct buf *out, struct slice name)
+{
+	size_t n = 0;
+	buf_add_str(out, "(?:");
+	for (size_t i = 0; i < run->capture_count && n < TEMPLATES_MAX; i++) {
+		if (!slice_eq(run->captures[i].name, name))
+			continue;
+		if (n++ > 0)
+			buf_add_char(out, '|');
+		add_quoted(out, run->captures[i].value);
+	}
+	buf_add_char(out, ')');
+	return n > 0;
+}
+
+static bool fill_template(const struct engine_run *run, struct slice source, struct buf *out)
+{
+	for (;;) {
+		size_t at = slice_find(source, SLICE("%{"));
+		if (at == SLICE_NPOS)
+			break;
+		struct slice rest = slice_from(source, at + 2);
+		size_t end = slice_chr(rest, '}');
+		if (end == SLICE_NPOS || !rule_name_ok(slice_head(rest, end)))
+			return false;
+		buf_add_slice(out, slice_head(source, at));
+		if (!add_captures(run, out, slice_head(rest, end)))
+			return false;
+		source = slice_from(rest, end + 1);
+	}
+	buf_add_slice(out, source);
+	return true;
+}
+
+static void run_template(struct pass *p, uint32_t id)
+{
+	struct entry *entry = (struct entry *)(uintptr_t)&p->engine->entries[id];
+	struct buf source = { 0 };
+	if (fill_template(p->run, entry->rule->pattern.source, &source)) {
+		struct arena *arena = arena_create();
+		struct pattern pattern = entry->rule->pattern;
+		const char *error;
+		pattern.source = buf_slice(&source);
+		struct regex *regex = regex_compile(arena, &pattern, &error);
+		for (size_t i = 0; regex != NULL && i < p->count; i++)
+			if (applies(entry, p->channel, &p->segments[i], i))
+				match_text(p->run, entry, regex, p->segments[i].text);
+		arena_destroy(&arena);
+	}
+	buf_free(&source);
+}
+
+void engine_run_templates(const struct rule_engine *e, struct engine_run *run, enum channel channel,
+			  const struct segment *segments, size_t count)
+{
+	const struct channel_index *c = &e->channels[channel];
+	struct pass p = { .engine = e, .run = run, .channel = channel, .segments = segments, .count = count };
+	for (size_t i = 0; i < c->template_count && run->capture_count > 0; i++)
+		run_template(&p, c->templates[i]);
+}

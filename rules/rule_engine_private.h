@@ -1,0 +1,112 @@
+#ifndef GATEHOUSE_RULES_RULE_ENGINE_PRIVATE_H
+#define GATEHOUSE_RULES_RULE_ENGINE_PRIVATE_H
+/*
+ * What the rooms of the engine share: rule_engine.c makes it,
+ * rule_engine_match.c runs it over texts, rule_engine_improve.c compiles the
+ * second pass.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "rules/pattern_literals.h"
+#include "rules/prefilter.h"
+#include "rules/rule_engine.h"
+
+enum way { WAY_NONE, WAY_STRING, WAY_DIRECT, WAY_VECTORSCAN, WAY_TEMPLATE };
+
+/* A rule as the engine sees it. */
+struct entry {
+	const struct rule *rule;
+	const struct regex *regex;
+	uint32_t tag;
+	enum way way;
+	struct literals *literals;
+	atomic_uint_fast64_t slow;
+};
+
+/* Which entries a string wakes. */
+struct waking {
+	uint32_t *entries;
+	uint32_t count, cap;
+};
+
+/* The image that rule_engine_improve() makes. */
+struct patterns_image {
+	struct prefilter *prefilter;
+	bool *taken;               /* by position in channel->direct */
+};
+
+struct channel_index {
+	struct header_selector *selectors;
+	size_t selector_count, selector_cap;
+	uint32_t *direct;          /* entries tried on every piece */
+	size_t direct_count, direct_cap;
+	uint32_t *templates;
+	size_t template_count, template_cap;
+	struct prefilter *strings;
+	struct waking *wakings;    /* by string id */
+	size_t string_count;
+	size_t entry_count;
+	_Atomic(struct patterns_image *) image;
+};
+
+struct rule_engine {
+	struct arena *arena;
+	struct rule_table *table;
+	struct engine_options options;
+	char *cache_dir;
+	struct entry *entries;     /* by engine_id - 1 */
+	size_t count;
+	struct channel_index channels[CHANNELS];
+	const char *prefilter_off;
+	pthread_mutex_t lock;
+	struct engine_scratch *pool;
+	size_t pool_count;
+};
+
+struct engine_scratch {
+	struct engine_scratch *next;
+	struct regex_scratch *regex;
+	struct prefilter_scratch *prefilter;
+	struct patterns_image *images[CHANNELS]; /* that the scratch is large enough for */
+	uint32_t *last;            /* by entry: 1 + the segment it was last tried on */
+	bool *many;                /* by entry: already queued, for `multiple` */
+	struct buf joined;
+	size_t *ends;              /* of segments in the joined text */
+	size_t ends_cap;
+	uint64_t *queue;           /* entry << 32 | segment, of `multiple` rules */
+	size_t queue_count, queue_cap;
+};
+
+/* One channel of one mail. */
+struct pass {
+	const struct rule_engine *engine;
+	struct engine_run *run;
+	enum channel channel;
+	const struct segment *segments;
+	size_t count;
+	size_t at;                 /* segment of the last offset asked for */
+	const uint32_t *ids;       /* of the second pass: position → entry */
+};
+
+enum channel engine_channel_of(enum rule_type type);
+
+/* The image in force, or NULL. */
+static inline struct patterns_image *engine_image(const struct channel_index *c)
+{
+	return atomic_load((_Atomic(struct patterns_image *) *)(uintptr_t)&c->image);
+}
+
+static inline int64_t engine_now_us(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* An entry on every segment of the pass. */
+void engine_try_all(struct pass *pass, uint32_t id);
+
+#endif
