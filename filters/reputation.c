@@ -87,7 +87,8 @@ static char kind_of(const struct scan *scan, const struct verdict *v)
 		if (h->filter != NULL && strcmp(h->filter, "reputation") == 0 && !h->shadow)
 			score -= policy_score(v->policy, h);
 	}
-	bool refused = v->action == ACTION_REJECT || v->action == ACTION_QUARANTINE || v->action == ACTION_DISCARD;
+	bool refused = v->action == ACTION_REJECT || v->action == ACTION_QUARANTINE || v->action == ACTION_DISCARD ||
+		       v->action == ACTION_REDIRECT;
 	if (refused && score >= v->required && v->required > 0)
 		return 's';
 	return v->action == ACTION_ACCEPT && score < CLEARLY_HAM ? 'h' : '\0';

@@ -317,7 +317,7 @@ static bool name_starts(const struct header *field, struct slice prefix, bool wh
 
 bool authres_must_remove(const struct header *field, struct slice authserv_id)
 {
-	if (name_starts(field, SLICE("x-spam-"), false))
+	if (name_starts(field, SLICE("x-spam-"), false) || name_starts(field, SLICE("x-gatehouse-"), false))
 		return true;
 	if (!name_starts(field, SLICE("authentication-results"), true))
 		return false;

@@ -52,7 +52,7 @@ struct slice authres_property(const struct authres_result *result, const char *p
 bool authres_is_ours(struct slice value, struct slice authserv_id);
 
 /* True: a field of a mail from outside that only we may write, to be removed:
- * Authentication-Results of our id, X-Spam-*. Also under a name spoilt by
+ * Authentication-Results of our id, X-Spam-*, X-Gatehouse-*. Also under a name spoilt by
  * white space or control characters, as lax readers see through them. */
 bool authres_must_remove(const struct header *field, struct slice authserv_id);
 /* Indices of those of a message, in the arena. */

@@ -6,7 +6,7 @@
 
 static const char *const action_names[ACTIONS] = {
 	[ACTION_NONE] = "none", [ACTION_ACCEPT] = "accept", [ACTION_TAG] = "tag",
-	[ACTION_GREYLIST] = "greylist", [ACTION_QUARANTINE] = "quarantine",
+	[ACTION_GREYLIST] = "greylist", [ACTION_REDIRECT] = "redirect", [ACTION_QUARANTINE] = "quarantine",
 	[ACTION_DEFER] = "defer", [ACTION_REJECT] = "reject", [ACTION_DISCARD] = "discard",
 };
 

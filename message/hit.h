@@ -14,6 +14,7 @@ enum action {
 	ACTION_ACCEPT,
 	ACTION_TAG,
 	ACTION_GREYLIST,
+	ACTION_REDIRECT,   /* to another recipient instead */
 	ACTION_QUARANTINE,
 	ACTION_DEFER,      /* 4xx */
 	ACTION_REJECT,     /* 5xx */

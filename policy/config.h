@@ -129,7 +129,8 @@ struct config_log {
 /* Of one policy section (issue: policy). The one titled "default" always exists. */
 struct config_policy {
 	struct slice title;
-	double tag, quarantine, reject, greylist, discard; /* scores; a negative value: off */
+	double tag, quarantine, reject, greylist, redirect, discard; /* scores; a negative value: off */
+	struct slice redirect_to;        /* the address that gets what is redirected */
 	struct slice_list recipients, senders, users, listeners; /* matched; all empty: everyone */
 	struct cidr_list clients;
 	struct slice_list allow, deny;   /* titles of list sections */

@@ -344,6 +344,10 @@ static const struct setting POLICY[] = {
 	  .help = "Score from which it is refused" },
 	{ "greylist", SETTING_FLOAT, AT(policy, greylist), .fallback = "off", .values = OFF,
 	  .help = "Score from which a sender not yet known has to come again" },
+	{ "redirect", SETTING_FLOAT, AT(policy, redirect), .fallback = "off", .values = OFF,
+	  .help = "Score from which it goes to redirect-to, instead of its recipient" },
+	{ "redirect-to", SETTING_STRING, AT(policy, redirect_to), .fallback = "",
+	  .help = "The address that gets what is redirected. X-Gatehouse-Original-To says for whom it was" },
 	{ "recipients", SETTING_STRINGS, AT(policy, recipients), .fallback = "",
 	  .help = "Recipients it is for: user@example.org, @example.org, *.example.org" },
 	{ "senders", SETTING_STRINGS, AT(policy, senders), .fallback = "",
@@ -366,8 +370,8 @@ static const struct setting POLICY[] = {
 	{ "scores", SETTING_STRINGS, AT(policy, scores), .fallback = "",
 	  .help = "Other scores for symbols: SPF_FAIL=4.5" },
 	{ "actions", SETTING_STRINGS, AT(policy, actions), .fallback = "",
-	  .help = "What a symbol does by itself: SPF_FAIL=reject; one of none, tag, quarantine, defer, "
-		  "reject, discard" },
+	  .help = "What a symbol does by itself: SPF_FAIL=reject; one of none, tag, redirect, quarantine, "
+		  "defer, reject, discard" },
 	{ "replies", SETTING_STRINGS, AT(policy, replies), .fallback = "",
 	  .help = "What clients are told, for a symbol, or for reject, deny, defer and greylist: "
 		  "SPF_FAIL=550 5.7.23 SPF says no: {evidence} ({id})" },

@@ -130,12 +130,32 @@ static void in_order(struct warn *w, const void *values, const char *low, double
 		add(w, values, high, "%s (%g) is below %s (%g)", high, b, low, a);
 }
 
+/* A backend takes mail for others only from who may relay: not from the clients it is told of. */
+static void redirect(struct warn *w, const void *values, const struct config_policy *p)
+{
+	struct slice domain = slice_from(p->redirect_to, slice_rchr(p->redirect_to, '@') + 1);
+	const struct slice_list *own = &w->config->relay->domains;
+	bool ours = own->count == 0;
+	for (size_t i = 0; i < own->count; i++) {
+		struct slice d = own->items[i];
+		ours = ours || slice_eq_nocase(d, domain) ||
+		       (slice_starts(d, SLICE("*.")) && slice_ends_nocase(domain, slice_from(d, 1)));
+	}
+	if (!ours)
+		add(w, values, "redirect-to", "redirect-to: the backend has to take mail for %.*s from anybody",
+		    SLICE_ARG(p->redirect_to));
+}
+
 static void policies(struct warn *w)
 {
 	for (size_t i = 0; i < w->config->policy_count; i++) {
 		const struct config_policy *p = &w->config->policies[i];
 		const void *values = nth(w, &config_policy_section, i);
 		in_order(w, values, "tag", p->tag, "quarantine", p->quarantine);
+		in_order(w, values, "redirect", p->redirect, "quarantine", p->quarantine);
+		in_order(w, values, "redirect", p->redirect, "reject", p->reject);
+		if (p->redirect_to.len > 0)
+			redirect(w, values, p);
 		in_order(w, values, "tag", p->tag, "reject", p->reject);
 		in_order(w, values, "quarantine", p->quarantine, "reject", p->reject);
 		if (!slice_eq(p->title, SLICE("default")) && p->recipients.count + p->senders.count +

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "message/address.h"
 #include "policy/config_tables.h"
 
 /* ---- which one */
@@ -90,7 +91,8 @@ static bool is_default(const struct config_policy *p)
 }
 
 static const struct config_policy last_resort = {
-	.title = { "default", 7 }, .tag = 5, .reject = 12, .quarantine = -1, .greylist = -1, .discard = -1,
+	.title = { "default", 7 }, .tag = 5, .reject = 12, .quarantine = -1, .greylist = -1, .redirect = -1,
+	.discard = -1,
 };
 
 const struct config_policy *policy_find(const struct config *config, const struct client *client,
@@ -137,7 +139,8 @@ bool policy_can_share(const struct config_policy *a, const struct config_policy 
 	return a == b ||
 	       (same_switch(a->tag, b->tag) && same_switch(a->quarantine, b->quarantine) &&
 		same_switch(a->reject, b->reject) && same_switch(a->greylist, b->greylist) &&
-		same_switch(a->discard, b->discard) && slice_eq(a->subject_tag, b->subject_tag) &&
+		same_switch(a->discard, b->discard) && same_switch(a->redirect, b->redirect) &&
+		slice_eq(a->redirect_to, b->redirect_to) && slice_eq(a->subject_tag, b->subject_tag) &&
 		a->report == b->report && a->shadow == b->shadow && same_list(&a->actions, &b->actions) &&
 		same_list(&a->allow, &b->allow) && same_list(&a->deny, &b->deny) && same_list(&a->skip, &b->skip));
 }
@@ -209,7 +212,7 @@ static bool read_score(struct making *m, struct policy_symbol *s, struct slice v
 static bool read_action(struct making *m, struct policy_symbol *s, struct slice value)
 {
 	static const enum action allowed[] = {
-		ACTION_NONE, ACTION_TAG, ACTION_QUARANTINE, ACTION_DEFER, ACTION_REJECT, ACTION_DISCARD,
+		ACTION_NONE, ACTION_TAG, ACTION_REDIRECT, ACTION_QUARANTINE, ACTION_DEFER, ACTION_REJECT, ACTION_DISCARD,
 	};
 	(void)m;
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++)
@@ -308,19 +311,41 @@ static void check_skip(struct making *m, const struct config_policy *p)
 	}
 }
 
+static bool redirects(const struct making *m, const struct config_policy *p)
+{
+	bool any = p->redirect >= 0;
+	for (size_t i = 0; i < m->made->symbol_count; i++)
+		any = any || m->made->symbols[i].action == ACTION_REDIRECT;
+	return any;
+}
+
+static void check_redirect(struct making *m, const struct config_policy *p)
+{
+	struct mailbox to;
+	if (p->redirect_to.len == 0) {
+		if (redirects(m, p))
+			fail(m, "redirect-to", "is missing: an address to redirect to");
+		return;
+	}
+	enum address_error error = address_parse(m->config->arena, p->redirect_to, 0, &to);
+	if (error != ADDRESS_OK)
+		fail(m, "redirect-to", "'%.*s': %s", SLICE_ARG(p->redirect_to), address_error_text(error));
+}
+
 static void make(struct making *m, struct config_policy *p)
 {
 	size_t most = p->scores.count + p->actions.count + p->replies.count;
 	m->made = arena_new(m->config->arena, struct policy_made);
 	m->made->symbols = arena_array(m->config->arena, struct policy_symbol, most);
 	read_list(m, "scores", &p->scores, "SYMBOL=NUMBER", read_score);
-	read_list(m, "actions", &p->actions, "SYMBOL=none, tag, quarantine, defer, reject or discard", read_action);
+	read_list(m, "actions", &p->actions, "SYMBOL=none, tag, redirect, quarantine, defer, reject or discard", read_action);
 	read_list(m, "replies", &p->replies, "SYMBOL=550 5.7.1 text, in ASCII and with a code that fits", read_reply);
 	if (m->made->symbol_count > 0)
 		qsort(m->made->symbols, m->made->symbol_count, sizeof(*m->made->symbols), by_name);
 	m->made->allow = resolve(m, "allow", &p->allow);
 	m->made->deny = resolve(m, "deny", &p->deny);
 	check_skip(m, p);
+	check_redirect(m, p);
 	if (!is_plain(p->subject_tag))
 		fail(m, "subject-tag", "must be ASCII, on one line");
 	p->made = m->made;

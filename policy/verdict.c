@@ -185,6 +185,7 @@ static void conclude(const struct verdict_input *in, struct verdict *v, enum act
 {
 	v->action = action;
 	v->decisive = hit;
+	v->redirect = action == ACTION_REDIRECT ? v->policy->redirect_to : SLICE_EMPTY;
 	if (usual[action].key != NULL)
 		word(in, v, usual[action].key, &usual[action].reply, recipient);
 }
@@ -237,6 +238,7 @@ static void unenforced(const struct verdict_input *in, struct verdict *v, int re
 	v->action = ACTION_ACCEPT;
 	v->decisive = NULL;
 	v->refusal = (struct refusal){ 0 };
+	v->redirect = SLICE_EMPTY;
 	v->why = SLICE_EMPTY;
 }
 
@@ -271,6 +273,7 @@ static enum action by_score(const struct config_policy *p, const struct weighed 
 		enum action action;
 	} steps[] = {
 		{ p->discard, ACTION_DISCARD }, { p->reject, ACTION_REJECT }, { p->quarantine, ACTION_QUARANTINE },
+		{ p->redirect, ACTION_REDIRECT },
 		{ sum->wait != NULL ? p->greylist : -1, ACTION_GREYLIST }, { p->tag, ACTION_TAG },
 	};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
@@ -282,8 +285,8 @@ static enum action by_score(const struct config_policy *p, const struct weighed 
 static double from_score(const struct config_policy *p, enum action action)
 {
 	const double from[ACTIONS] = {
-		[ACTION_TAG] = p->tag, [ACTION_GREYLIST] = p->greylist, [ACTION_QUARANTINE] = p->quarantine,
-		[ACTION_REJECT] = p->reject, [ACTION_DISCARD] = p->discard,
+		[ACTION_TAG] = p->tag, [ACTION_GREYLIST] = p->greylist, [ACTION_REDIRECT] = p->redirect,
+		[ACTION_QUARANTINE] = p->quarantine, [ACTION_REJECT] = p->reject, [ACTION_DISCARD] = p->discard,
 	};
 	return from[action];
 }
@@ -362,6 +365,7 @@ void verdict_at_end(const struct verdict_input *in, struct verdict *verdict_r)
 		return;
 	verdict_r->action = ACTION_DEFER;
 	verdict_r->decisive = NULL;
+	verdict_r->redirect = SLICE_EMPTY;
 	verdict_r->refusal = apart;
 	verdict_r->disagreement = true;
 	verdict_r->why = SLICE("the recipients' policies differ");

@@ -24,6 +24,7 @@ struct verdict {
 	double score;                /* sum of the enforced hits */
 	double required;             /* score at which the policy tags (SpamAssassin's "required") */
 	struct refusal refusal;      /* action greylist, defer, reject: code != 0 */
+	struct slice redirect;       /* action redirect: the address that gets it instead; else empty */
 	const struct hit *decisive;  /* the hit that decided, or NULL: the score did */
 	const struct config_policy *policy;
 	struct slice why;            /* for people: "score 13.1, reject from 12", "SPF_FAIL", "list vip: example.org" */

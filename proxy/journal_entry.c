@@ -64,6 +64,7 @@ static void add_verdict(struct buf *out, const struct scan *scan, const struct j
 		return;
 	buf_printf(out, "verdict %s score=%.3f policy=%.*s", action_name(v->action), v->score,
 		   SLICE_ARG(v->policy->title));
+	add_pair(out, "redirect", v->redirect);
 	add_pair(out, "because", v->why);
 	buf_add_char(out, '\n');
 	if (v->shadow_policy != NULL)
@@ -168,8 +169,8 @@ static void add_thresholds(struct buf *out, const struct verdict *v)
 	const struct {
 		const char *name;
 		double from;
-	} steps[] = { { "tag", p->tag }, { "greylist", p->greylist }, { "quarantine", p->quarantine },
-		      { "reject", p->reject }, { "discard", p->discard } };
+	} steps[] = { { "tag", p->tag }, { "greylist", p->greylist }, { "redirect", p->redirect },
+		      { "quarantine", p->quarantine }, { "reject", p->reject }, { "discard", p->discard } };
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
 		if (steps[i].from >= 0)
 			buf_printf(out, "level   %s from %.1f: %s by %.3f\n", steps[i].name, steps[i].from,

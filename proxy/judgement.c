@@ -64,7 +64,7 @@ static void count(enum action action, struct stats *stats, unsigned row)
 	static const enum counter counters[ACTIONS] = {
 		[ACTION_TAG] = STAT_TAGGED,       [ACTION_GREYLIST] = STAT_DEFERRED,
 		[ACTION_DEFER] = STAT_DEFERRED,   [ACTION_QUARANTINE] = STAT_QUARANTINED,
-		[ACTION_REJECT] = STAT_REJECTED,
+		[ACTION_REJECT] = STAT_REJECTED,     [ACTION_REDIRECT] = STAT_REDIRECTED,
 	};
 	stats_add(stats, row, STAT_MESSAGES, 1);
 	if (counters[action] != STAT_SESSIONS)

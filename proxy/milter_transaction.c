@@ -310,7 +310,7 @@ static enum milter_reply carry_out(struct milter *m)
 	}
 	if (held)
 		return refuse(m, &storage);
-	if (!milter_edit(m, t->scan, v) || (v->action == ACTION_QUARANTINE && !quarantine(m)))
+	if (v->action == ACTION_REDIRECT || !milter_edit(m, t->scan, v) || (v->action == ACTION_QUARANTINE && !quarantine(m)))
 		return refuse(m, &unable);
 	snprintf(t->reply, sizeof(t->reply), "continue");
 	stats_add(m->server->stats, m->server->row, STAT_ACCEPTED, 1);

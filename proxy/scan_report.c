@@ -112,6 +112,8 @@ void scan_report_json(struct buf *out, struct slice file, const struct scan_mail
 	json_real(&j, "score", rounded(r->verdict.score));
 	json_real(&j, "required", r->verdict.required);
 	json_reply(&j, &r->verdict);
+	if (r->verdict.redirect.len > 0)
+		json_str(&j, "redirect", r->verdict.redirect);
 	json_hits(&j, &r->scan->hits);
 	json_spf(&j, &r->scan->facts.spf);
 	json_dkim(&j, &r->scan->facts);

@@ -30,6 +30,7 @@ static const char *const names[STATS] = {
 	[STAT_REJECTED] = "rejected",
 	[STAT_DEFERRED] = "deferred",
 	[STAT_QUARANTINED] = "quarantined",
+	[STAT_REDIRECTED] = "redirected",
 	[STAT_RCPT_REFUSED] = "recipients_refused",
 	[STAT_RELAY_DENIED] = "relay_denied",
 	[STAT_BACKEND_FAILURES] = "backend_failures",

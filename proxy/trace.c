@@ -140,6 +140,16 @@ struct slice trace_subject(const struct scan *scan, const struct verdict *v)
 	return arena_printf(scan->arena, " %.*s%s%.*s", SLICE_ARG(tag), space ? " " : "", SLICE_ARG(value));
 }
 
+/* Whom it was for. */
+static void add_original_recipients(struct buf *out, const struct scan *scan)
+{
+	for (size_t i = 0; i < scan->envelope.recipient_count; i++) {
+		const struct recipient *r = &scan->envelope.recipients[i];
+		if (r->accepted)
+			buf_printf(out, "X-Gatehouse-Original-To: <%.*s>\r\n", SLICE_ARG(r->mailbox.text));
+	}
+}
+
 void trace_added(struct buf *out, const struct scan *scan, const struct verdict *v)
 {
 	struct judged judged = judged_host(scan);
@@ -149,6 +159,8 @@ void trace_added(struct buf *out, const struct scan *scan, const struct verdict 
 		buf_add_str(out, "\r\n");
 	}
 	authres_write(out, scan->snapshot->config->top->hostname, &scan->facts, &scan->client, &judged.ip);
+	if (v->redirect.len > 0)
+		add_original_recipients(out, scan);
 	if (v->action >= ACTION_TAG)
 		buf_add_str(out, "X-Spam-Flag: YES\r\n");
 	buf_printf(out, "X-Spam-Score: %.1f\r\n", v->score);

@@ -16,7 +16,7 @@ void trace_added(struct buf *out, const struct scan *scan, const struct verdict 
 /* The value that the first Subject field is to get, with its leading space and
  * folds; empty: it stays as it is. */
 struct slice trace_subject(const struct scan *scan, const struct verdict *verdict);
-/* A field that no client may bring: X-Spam-*, an Authentication-Results of ours. */
+/* A field that no client may bring: X-Spam-*, X-Gatehouse-*, an Authentication-Results of ours. */
 bool trace_removes(const struct scan *scan, const struct header *header);
 /* All of it: what trace_received and trace_added say, then the header fields
  * that stay. Behind it belongs the message from its blank line on. */

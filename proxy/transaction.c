@@ -10,6 +10,7 @@
 #include "proxy/trace.h"
 #include "proxy/transaction_log.h"
 #include "proxy/transaction_quarantine.h"
+#include "proxy/transaction_redirect.h"
 
 static void start_recipient(struct transaction *t);
 static void conclude(struct transaction *t);
@@ -392,6 +393,10 @@ static void judged(void *arg)
 	trace_header_section(&t->added, t->scan, &t->verdict, t->id);
 	if (t->verdict.action == ACTION_QUARANTINE) {
 		transaction_quarantine(t, on_quarantined);
+		return;
+	}
+	if (t->verdict.action == ACTION_REDIRECT) {
+		transaction_redirect(t, still_there, on_delivered);
 		return;
 	}
 	delivery_content(t->delivery, buf_slice(&t->added), slice_from(t->scan->message.raw, t->scan->message.head.len),

@@ -147,6 +147,7 @@ void transaction_log(const struct transaction_record *r)
 	add_number(&l, "score", 2, r->verdict->score);
 	add(&l, "policy", r->verdict->policy ? r->verdict->policy->title : SLICE_EMPTY);
 	add(&l, "why", r->verdict->why);
+	add(&l, "redirect", r->verdict->redirect);
 	add_shadow(&l, r->verdict);
 	add(&l, "hits", buf_slice(&hits));
 	add(&l, "reply", slice_str(r->reply));

@@ -129,3 +129,51 @@ def test_shadow_policy_is_only_noted(gate):
     g = gate('policy try { shadow = on recipients = {"@example.org"} reject = 6 scores = {"SPF_FAIL=8"} }')
     assert send(g, "eve@forged.example")[1][0] == 250
     assert g.wait_log("policy=default .*shadow_policy=try would=reject")
+
+
+REDIRECT = ('policy default { redirect = 6 redirect-to = spam@example.org scores = {"SPF_FAIL=8"} }\n'
+            'policy own { recipients = {own@example.org} redirect = 6 redirect-to = mine@example.org scores = {"SPF_FAIL=8"} }\n'
+            'filter iprev { enabled = off }')
+
+
+def test_redirect(gate):
+    g = gate(REDIRECT)
+    forged = b"X-Gatehouse-Original-To: <root@example.org>\r\n" + BODY
+    replies, last = send(g, "eve@forged.example", rcpt=("bob@example.org", "own@example.org", "eve@example.org"), body=forged)
+    assert [r[0] for r in replies] == [250, 452, 250]  # another address is another action
+    assert last[0] == 250
+    (mail,) = g.backend.messages
+    assert mail["rcpt"] == [b"RCPT TO:<spam@example.org>"] and mail["mail"].startswith(b"MAIL FROM:<eve@forged.example>")
+    assert re.findall(rb"(?m)^X-Gatehouse-.*", mail["data"]) == [b"X-Gatehouse-Original-To: <bob@example.org>\r",
+                                                                b"X-Gatehouse-Original-To: <eve@example.org>\r"]
+    assert b"X-Spam-Flag: YES\r\n" in mail["data"]
+    assert g.wait_log(r'transaction .*action=redirect .*why="score [0-9.]+, redirect from 6\.0" redirect=spam@example\.org')
+    assert send(g, "eve@forged.example", rcpt=("own@example.org",))[1][0] == 250
+    assert g.backend.messages[1]["rcpt"] == [b"RCPT TO:<mine@example.org>"]
+    assert send(g)[1][0] == 250
+    assert g.backend.messages[2]["rcpt"] == [b"RCPT TO:<bob@example.org>"] and b"X-Gatehouse-" not in g.backend.messages[2]["data"]
+    assert g.status()["redirected"] == 2
+
+
+def test_redirect_of_a_symbol(gate):
+    g = gate('policy default { redirect-to = spam@example.org actions = {"SPF_FAIL=redirect"} }')
+    assert send(g, "eve@forged.example")[1][0] == 250
+    assert g.backend.messages[0]["rcpt"] == [b"RCPT TO:<spam@example.org>"]
+    assert g.wait_log("action=redirect .*why=SPF_FAIL redirect=spam@example.org")
+
+
+@pytest.mark.parametrize("reply,want", [(b"550 5.1.1 Who\r\n", 451), (b"450 4.2.1 Later\r\n", 451), ("close", 451)])
+def test_redirect_that_is_not_taken_keeps_the_mail_with_the_sender(gate, reply, want):
+    g = gate(REDIRECT)
+    g.backend.script["RCPT"] = [b"250 2.1.5 Ok\r\n", reply]
+    replies, last = send(g, "eve@forged.example")
+    assert replies[0][0] == 250 and last[0] == want
+    assert g.backend.messages == []
+
+
+def test_redirect_to_the_backend_of_its_domain(gate, tmp_path):
+    with FakeBackend() as other:
+        g = gate(f'backend other {{ address = 127.0.0.1:{other.port} domains = {{spam.example.org}} }}\n'
+                 'policy default { redirect = 6 redirect-to = all@spam.example.org scores = {"SPF_FAIL=8"} }')
+        assert send(g, "eve@forged.example")[1][0] == 250
+        assert g.backend.messages == [] and other.messages[0]["rcpt"] == [b"RCPT TO:<all@spam.example.org>"]

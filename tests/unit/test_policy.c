@@ -124,17 +124,18 @@ static void test_thresholds(void **state)
 		enum action want;
 	} table[] = {
 		{ -3, ACTION_ACCEPT }, { 4.999, ACTION_ACCEPT }, { 5, ACTION_TAG }, { 7.9, ACTION_TAG },
-		{ 8, ACTION_QUARANTINE }, { 12, ACTION_REJECT }, { 30, ACTION_DISCARD },
+		{ 8, ACTION_REDIRECT }, { 9, ACTION_QUARANTINE }, { 12, ACTION_REJECT }, { 30, ACTION_DISCARD },
 	};
 	for (size_t i = 0; i < COUNT(table); i++) {
 		struct world w;
 		struct verdict v;
-		world_make(&w, "policy default { quarantine = 8 discard = 30 }\n");
+		world_make(&w, "policy default { redirect = 8 redirect-to = \"spam@example.org\" quarantine = 9 discard = 30 }\n");
 		add_recipient(&w, "bob@example.org", true);
 		add_hit(&w, "A", table[i].score, ACTION_NONE);
 		verdict_at_end(&w.in, &v);
 		assert_int_equal(v.action, table[i].want);
 		assert_int_equal(v.refusal.code != 0, v.action == ACTION_REJECT);
+		assert_int_equal(v.redirect.len > 0, v.action == ACTION_REDIRECT);
 		arena_destroy(&w.arena);
 	}
 }
@@ -337,6 +338,9 @@ static void test_errors(void **state)
 		{ "policy a { replies = {\"A=550 4.7.1 x\"} }", "replies: 'A=550 4.7.1 x' is not" },
 		{ "policy a { replies = {\"reject=451 4.7.1 x\"} }", "replies: 'reject=451 4.7.1 x' is not" },
 		{ "policy a { replies = {\"A=421 4.7.1 x\"} }", "replies: 'A=421 4.7.1 x' is not" },
+		{ "policy a { redirect = 6 }", "redirect-to: is missing" },
+		{ "policy a { actions = {\"A=redirect\"} }", "redirect-to: is missing" },
+		{ "policy a { redirect-to = spam }", "redirect-to: 'spam': " },
 		{ "policy a { skip = {relay} }", "skip: relay can't be switched off" },
 		{ "policy a { skip = {nix} }", "skip: there is no filter nix" },
 		{ "policy a { allow = {nix} }", "allow: there is no section list nix" },
@@ -379,9 +383,10 @@ static void random_config(unsigned *seed, char *text, size_t size)
 		}
 		n += (size_t)snprintf(text + n, size - n,
 			"policy p%u { recipients = {\"@d%u.example\"} tag = %s quarantine = %s reject = %s discard = %s "
-			"%s%s%s }\n", i, i, level[0], level[1], level[2], next_random(seed) % 4 ? "off" : level[3],
+			"%s%s%s%s }\n", i, i, level[0], level[1], level[2], next_random(seed) % 4 ? "off" : level[3],
 			next_random(seed) % 4 ? "" : "actions = {\"A=reject\"} ",
 			next_random(seed) % 4 ? "" : "scores = {\"B=9\"} ",
+			next_random(seed) % 3 ? "" : "redirect = 7 redirect-to = \"x@example.org\" ",
 			next_random(seed) % 6 ? "" : "shadow = on ");
 	}
 }
