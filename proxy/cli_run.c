@@ -52,7 +52,7 @@ int cli_run(int argc, char **argv)
 static int ask_master(int argc, char **argv, const char *command, const char *json_command)
 {
 	const char *path;
-	char socket_path[108];
+	char socket_path[CONTROL_PATH_MAX];
 	bool json = false;
 	int status = options(argc, argv, &path, json_command ? &json : NULL);
 	if (status)

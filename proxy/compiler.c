@@ -1,5 +1,6 @@
 #include "proxy/compiler.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +11,11 @@
 
 #include "filters/registry.h"
 #include "policy/config.h"
+#include "proxy/commands.h"
 #include "proxy/rules_setup.h"
 #include "proxy/tls.h"
+
+#define COMPILER_FD_OUT 3 /* spawn_self's first */
 
 static void report(const struct config_errors *errors)
 {
@@ -69,15 +73,24 @@ pid_t compiler_start(const char *path, int *out_r)
 	int out = memfd_create("gatehouse-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (out < 0)
 		return -1;
-	pid_t pid = fork();
+	char *argv[] = { (char *)"gatehouse", (char *)"compiler", (char *)(uintptr_t)path, NULL };
+	const struct identity as_we_are = { .change = false };
+	pid_t pid = spawn_self(&as_we_are, argv, &out, 1);
+	int error = errno;
 	if (pid < 0)
 		close(out);
-	if (pid != 0) {
-		*out_r = out;
-		return pid;
+	*out_r = pid < 0 ? -1 : out;
+	errno = error;
+	return pid;
+}
+
+int compiler_main(int argc, char **argv)
+{
+	if (argc != 2 || fcntl(COMPILER_FD_OUT, F_GET_SEALS) < 0) {
+		fputs("gatehouse compiler is started by gatehouse run\n", stderr);
+		return EX_USAGE;
 	}
-	limits_assume();
-	_exit(compile(path, out));
+	return compile(argv[1], COMPILER_FD_OUT);
 }
 
 bool compiler_finish(int status, int out)

@@ -1,7 +1,8 @@
 #ifndef GATEHOUSE_PROXY_COMPILER_H
 #define GATEHOUSE_PROXY_COMPILER_H
 /*
- * compiler: reads and checks the configuration in a short-lived process, and
+ * compiler: reads and checks the configuration in a short-lived process (executed, so that it has
+ * nothing of ours: no sockets, no handlers), and
  * hands over its expanded text in a sealed memfd. The file names the user that
  * everything else runs as, so it is read as whoever started us; what it leads
  * to is read as that user.

@@ -18,8 +18,9 @@ typedef void control_fn(void *arg, struct slice command, struct buf *out);
 struct control *control_open(struct event_base *base, const char *path, control_fn *fn, void *arg);
 void control_close(struct control **control);
 
+#define CONTROL_PATH_MAX 1200 /* more than a socket's name may have: that is an error where it is used */
 /* The socket's path: runtime, else the state's directory, else beside /run. */
-void control_path(const struct config *config, char out[108]);
+void control_path(const struct config *config, char out[CONTROL_PATH_MAX]);
 /* As a client: sends command, prints the answer on stdout. sysexits(3). */
 int control_ask(const char *path, const char *command);
 

@@ -16,6 +16,8 @@
 
 #define BACKLOG 4096 /* the kernel cuts it to somaxconn */
 #define FIRST_ACTIVATION_FD 3 /* sd_listen_fds(3) */
+#define PATIENCE_MS 2000
+#define LOOK_MS 50
 
 struct held {
 	struct held *next;
@@ -28,6 +30,8 @@ struct held {
 
 struct listen_sockets {
 	struct held *first;
+	/* At the start: workers of a master that was killed let go of its ports in a moment. */
+	int patience_ms;
 };
 
 static void add(struct listen_sockets *set, int fd, const struct sockaddr_storage *sa, socklen_t len, bool wanted)
@@ -44,6 +48,7 @@ static void add(struct listen_sockets *set, int fd, const struct sockaddr_storag
 struct listen_sockets *listen_sockets_create(void)
 {
 	struct listen_sockets *set = xcalloc(1, sizeof(*set));
+	set->patience_ms = PATIENCE_MS;
 	int count = notify_activation_fds();
 	for (int fd = FIRST_ACTIVATION_FD; fd < FIRST_ACTIVATION_FD + count; fd++) {
 		struct sockaddr_storage sa = { 0 };
@@ -96,6 +101,14 @@ static bool same(const struct held *h, const struct sockaddr_storage *sa)
 	       ip_from_sockaddr((const struct sockaddr *)sa, &b, &port_b) && ip_eq(&a, &b) && port_a == port_b;
 }
 
+/* A socket of that name, of an earlier run. Any other file stays, and is in the way. */
+static void remove_stale(const char *path)
+{
+	struct stat st;
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		unlink(path);
+}
+
 static int bind_new(const struct sockaddr_storage *sa, socklen_t len)
 {
 	int one = 1, fd = socket(sa->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -105,7 +118,7 @@ static int bind_new(const struct sockaddr_storage *sa, socklen_t len)
 	if (sa->ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (sa->ss_family == AF_UNIX)
-		unlink(((const struct sockaddr_un *)sa)->sun_path);
+		remove_stale(((const struct sockaddr_un *)sa)->sun_path);
 	else
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* connections inherit it */
 	if (bind(fd, (const struct sockaddr *)sa, len) == 0 && listen(fd, BACKLOG) == 0)
@@ -130,6 +143,10 @@ int listen_sockets_get(struct listen_sockets *set, const struct endpoint *addres
 			return h->fd;
 		}
 	int fd = bind_new(&sa, len);
+	for (; fd < 0 && errno == EADDRINUSE && set->patience_ms > 0; set->patience_ms -= LOOK_MS) {
+		usleep(LOOK_MS * 1000);
+		fd = bind_new(&sa, len);
+	}
 	if (fd < 0) {
 		snprintf(error, 200, "%.*s: %s", SLICE_ARG(address->text), strerror(errno));
 		return -1;
@@ -179,6 +196,7 @@ void listen_sockets_undo(struct listen_sockets *set)
 
 void listen_sockets_sweep(struct listen_sockets *set)
 {
+	set->patience_ms = 0;
 	for (struct held **at = &set->first; *at != NULL;) {
 		struct held *h = *at;
 		if (h->wanted) {

@@ -23,7 +23,8 @@ static const struct command COMMANDS[] = {
 	{ "quarantine", cli_quarantine, "list, show, release or expire mail that was put aside" },
 	{ "status", cli_status, "counters of a running gateway" },
 	{ "reload", cli_reload, "have a running gateway read its configuration again" },
-	{ "worker", worker_main, NULL }, /* executed by the master only */
+	{ "compiler", compiler_main, NULL }, /* these are executed by the master only */
+	{ "worker", worker_main, NULL },
 	{ "milter-worker", milter_worker_main, NULL },
 };
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(*COMMANDS))

@@ -14,6 +14,8 @@
  *   milter_abort     no message comes of the transaction
  *   milter_close
  *
+ * A mail that is asked about without a transaction is deferred: nothing passes unseen.
+ *
  * The calls of one session come one after the other, on any thread; those of
  * many sessions come at the same time. Nothing of libmilter shows here: it is
  * milter_library.c that knows it.
@@ -36,6 +38,7 @@ struct milter_server {
 	struct trace_ids ids;
 	struct slice spool;
 	atomic_long sessions, transactions; /* open now */
+	atomic_bool closed;                 /* no transaction begins any more */
 };
 
 enum milter_reply {

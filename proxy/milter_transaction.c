@@ -76,13 +76,24 @@ void milter_abort(struct milter *m)
 
 /* ---- MAIL */
 
+/* First counted, then looked: who closes looks at the count afterwards. */
+static bool begin(struct milter_server *s)
+{
+	atomic_fetch_add(&s->transactions, 1);
+	if (!atomic_load(&s->closed))
+		return true;
+	atomic_fetch_sub(&s->transactions, 1);
+	return false;
+}
+
 void milter_mail(struct milter *m, char *const *args)
 {
 	struct client client;
 	milter_abort(m);
+	if (!begin(m->server))
+		return; /* RCPT is deferred */
 	struct milter_transaction *t = xcalloc(1, sizeof(*t));
 	m->transaction = t;
-	atomic_fetch_add(&m->server->transactions, 1);
 	t->arena = arena_create();
 	t->scan = scan_create(t->arena, m->server->snapshot, time(NULL));
 	t->wait = wait_begin(m->server->driver, t->scan->questions, t->scan->now);
@@ -125,8 +136,10 @@ enum milter_reply milter_rcpt(struct milter *m, char *const *args)
 	struct recipient recipient;
 	struct refusal refusal;
 	/* One the server itself has refused. */
-	if (t == NULL || slice_eq(milter_macro(m, "{rcpt_mailer}"), SLICE("error")))
+	if (slice_eq(milter_macro(m, "{rcpt_mailer}"), SLICE("error")))
 		return MILTER_CONTINUE;
+	if (t == NULL)
+		return MILTER_TEMPFAIL;
 	milter_recipient(t->arena, args, &recipient);
 	struct recipient *r = envelope_add(&t->scan->envelope, &recipient, t->arena);
 	t->scan->recipient = t->scan->envelope.recipient_count - 1;
@@ -323,7 +336,7 @@ enum milter_reply milter_end(struct milter *m)
 	const char *how;
 	enum milter_reply reply;
 	if (t == NULL)
-		return MILTER_CONTINUE;
+		return MILTER_TEMPFAIL;
 	if (t->content == NULL)
 		milter_end_of_header(m);
 	buf_clear(&t->chunk);

@@ -111,11 +111,24 @@ static bool is_idle(const struct milter_server *s, bool stopping)
 	return atomic_load(stopping ? &s->transactions : &s->sessions) == 0;
 }
 
-static void drain(const struct milter_server *s, bool stopping)
+/* From here on nothing begins. False: something has begun just now. */
+static bool close_door(struct milter_server *s)
+{
+	atomic_store(&s->closed, true);
+	if (atomic_load(&s->transactions) == 0)
+		return true;
+	atomic_store(&s->closed, false);
+	return false;
+}
+
+/* True: no mail is under way any more. */
+static bool drain(struct milter_server *s, bool stopping)
 {
 	int64_t start = clock_ms(), end = start + s->snapshot->config->top->drain_timeout, idle = start;
 	stop_accepting();
-	while (clock_ms() < end && clock_ms() - idle < GRACE_MS) {
+	while (clock_ms() < end) {
+		if (clock_ms() - idle >= GRACE_MS && close_door(s))
+			return true;
 		if (!stopping && next_order(LOOK_MS) == CONTROL_STOP)
 			stopping = true;
 		else if (stopping)
@@ -123,8 +136,8 @@ static void drain(const struct milter_server *s, bool stopping)
 		if (!is_idle(s, stopping))
 			idle = clock_ms();
 	}
-	if (!is_idle(s, stopping))
-		log_warn(NULL, "drain", "time is over with %ld sessions", atomic_load(&s->sessions));
+	log_warn(NULL, "drain", "time is over with %ld sessions", atomic_load(&s->sessions));
+	return close_door(s);
 }
 
 static bool set_up(struct milter_server *s, char **argv)
@@ -141,6 +154,7 @@ static bool set_up(struct milter_server *s, char **argv)
 	transaction_log_open(config, s->row);
 	s->config = index < config->milter_count ? &config->milters[index] : NULL;
 	s->spool = worker_spool(config);
+	worker_enter_sandbox(config, false);
 	return s->config != NULL;
 }
 
@@ -161,6 +175,10 @@ int milter_worker_main(int argc, char **argv)
 	do
 		order = next_order(-1);
 	while (order != CONTROL_DRAIN && order != CONTROL_STOP);
-	drain(&server, order == CONTROL_STOP);
+	/* What was to be remembered of the last mails is written. */
+	if (drain(&server, order == CONTROL_STOP)) {
+		wait_driver_destroy(&server.driver);
+		transaction_log_close();
+	}
 	_exit(EX_OK); /* libmilter's threads run on: there is no joining them */
 }

@@ -1,6 +1,7 @@
 #include "proxy/notify.h"
 
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 void notify_ready(void)
 {
@@ -9,7 +10,9 @@ void notify_ready(void)
 
 void notify_reloading(void)
 {
-	sd_notify(0, "RELOADING=1");
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
 void notify_stopping(void)

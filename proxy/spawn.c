@@ -76,6 +76,8 @@ static void place_fds(const int *fds, size_t count)
 	for (size_t i = 0; i < count; i++)
 		if (dup2(high[i], 3 + (int)i) < 0)
 			die("descriptors");
+	/* What whoever started us left open is not the child's either. */
+	close_range((unsigned)count + 3, ~0u, CLOSE_RANGE_CLOEXEC);
 	free(high);
 }
 

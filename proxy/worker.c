@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/sandbox.h"
 #include "base/store.h"
 #include "base/zone.h"
 #include "filters/clamd.h"
@@ -336,30 +335,6 @@ static void look_at_backends(evutil_socket_t fd, short what, void *arg)
 	worker_say_ready();
 }
 
-/* Before there are threads. Files may be written below the state's folders,
- * the spool's, the rule cache's and those of maildirs. */
-static void enter_sandbox(struct worker *w)
-{
-	const struct config *config = w->snapshot->config;
-	struct slice store = config->state->store, *folders;
-	char error[200];
-	size_t count = 0;
-	if (!config->top->sandbox)
-		return;
-	folders = xcalloc(config->backend_count + 4, sizeof(*folders));
-	folders[count++] = config->state->directory;
-	folders[count++] = config->rules->cache;
-	folders[count++] = worker_spool(config);
-	if (slice_starts(store, SLICE("lmdb:")))
-		folders[count++] = slice_from(store, 5);
-	for (size_t i = 0; i < config->backend_count; i++)
-		folders[count++] = config->backends[i].maildir;
-	sandbox_enter(folders, count, error);
-	if (error[0] != '\0')
-		log_warn(&w->log, "sandbox", "%s", error);
-	free(folders);
-}
-
 int worker_main(int argc, char **argv)
 {
 	struct running r = { 0 };
@@ -375,7 +350,7 @@ int worker_main(int argc, char **argv)
 		return EX_CONFIG;
 	const struct config_log *log = r.w.snapshot->config->log;
 	log_open((enum log_target)log->target, (enum log_format)log->format, (enum log_level)log->level, "smtp");
-	enter_sandbox(&r.w);
+	worker_enter_sandbox(r.w.snapshot->config, true);
 	if (!make_parts(&r) || !open_gates(&r))
 		return EX_OSERR;
 	r.control = event_new(r.w.base, WORKER_FD_CONTROL, EV_READ | EV_PERSIST, on_control, &r);

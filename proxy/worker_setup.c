@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/sandbox.h"
 #include "filters/registry.h"
 #include "proxy/rules_setup.h"
 #include "proxy/spawn.h"
@@ -46,6 +48,27 @@ struct slice worker_spool(const struct config *config)
 {
 	struct slice folder = config->state->directory;
 	return folder.len > 0 && access(folder.data, W_OK | X_OK) == 0 ? folder : SLICE("/tmp");
+}
+
+void worker_enter_sandbox(const struct config *config, bool delivers)
+{
+	struct slice store = config->state->store, *folders;
+	char error[200];
+	size_t count = 0;
+	if (!config->top->sandbox)
+		return;
+	folders = xcalloc(config->backend_count + 4, sizeof(*folders));
+	folders[count++] = config->state->directory;
+	folders[count++] = config->rules->cache;
+	folders[count++] = worker_spool(config);
+	if (slice_starts(store, SLICE("lmdb:")))
+		folders[count++] = slice_from(store, 5);
+	for (size_t i = 0; delivers && i < config->backend_count; i++)
+		folders[count++] = config->backends[i].maildir;
+	sandbox_enter(folders, count, error);
+	if (error[0] != '\0')
+		log_warn(NULL, "sandbox", "%s", error);
+	free(folders);
 }
 
 void worker_say_ready(void)

@@ -304,11 +304,12 @@ static void test_calls_out_of_order(void **state)
 	const struct milter_offers offers = ALL_OFFERS;
 	open_place(&p, "", "", &offers);
 	char to[] = "<bob@example.org>", *args[] = { to, NULL };
-	assert_int_equal(milter_rcpt(p.milter, args), MILTER_CONTINUE);
+	/* No sender: nobody has judged it. */
+	assert_int_equal(milter_rcpt(p.milter, args), MILTER_TEMPFAIL);
 	milter_header(p.milter, "A", "b");
 	milter_end_of_header(p.milter);
 	assert_int_equal(milter_body(p.milter, SLICE("x")), MILTER_CONTINUE);
-	assert_int_equal(milter_end(p.milter), MILTER_CONTINUE);
+	assert_int_equal(milter_end(p.milter), MILTER_TEMPFAIL);
 	milter_abort(p.milter);
 	hello(&p, "192.0.2.7");
 	/* MAIL again without an end; the end without header or body. */
@@ -318,6 +319,24 @@ static void test_calls_out_of_order(void **state)
 	envelope(&p, "<ann@pass.example>", "<bob@example.org>");
 	milter_header(p.milter, "A", "b");
 	close_place(&p); /* amid a header */
+}
+
+static void test_behind_a_closed_door(void **state)
+{
+	(void)state;
+	struct place p;
+	const struct milter_offers offers = ALL_OFFERS;
+	open_place(&p, "", "", &offers);
+	hello(&p, "192.0.2.7");
+	assert_int_equal(envelope(&p, "<ann@pass.example>", "<bob@example.org>"), MILTER_CONTINUE);
+	atomic_store(&p.server.closed, true);
+	/* What has begun goes on; what begins is deferred, and counts as nothing under way. */
+	assert_int_equal(content(&p, "hi\r\n"), MILTER_CONTINUE);
+	assert_int_equal(atomic_load(&p.server.transactions), 0);
+	assert_int_equal(envelope(&p, "<ann@pass.example>", "<bob@example.org>"), MILTER_TEMPFAIL);
+	assert_int_equal(content(&p, "hi\r\n"), MILTER_TEMPFAIL);
+	assert_int_equal(atomic_load(&p.server.transactions), 0);
+	close_place(&p);
 }
 
 static void test_addresses_of_sockets(void **state)
@@ -373,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_value_that_would_be_two_fields),
 		cmocka_unit_test(test_too_big_is_skipped_then_refused),
 		cmocka_unit_test(test_calls_out_of_order),
+		cmocka_unit_test(test_behind_a_closed_door),
 		cmocka_unit_test(test_addresses_of_sockets),
 	};
 	return cmocka_run_group_tests_name("milter", tests, NULL, NULL);
