@@ -61,6 +61,7 @@ struct envelope {
 	struct slice params;
 	uint64_t declared_size;      /* SIZE=, or 0 */
 	bool body_8bit, body_binary, smtputf8, requiretls;
+	bool prdr;            /* each recipient is to have an answer of its own to the content (draft-hall-prdr) */
 	struct recipient *recipients;
 	size_t recipient_count, recipient_cap;
 };

@@ -69,6 +69,8 @@ void backend_destroy(struct backend **backend)
 		b->idle = conn->next;
 		conn_free(conn);
 	}
+	while (b->leaving != NULL)
+		conn_free(b->leaving);
 	if (b->probe != NULL)
 		backend_connect_cancel(&b->probe);
 	if (b->probe_timer != NULL)
@@ -238,7 +240,26 @@ static void quit(struct backend_conn *conn)
 		conn_free(conn);
 		return;
 	}
+	conn_leaves(conn, true);
 	backend_send(conn, SLICE("QUIT\r\n"), quit_ms, swallow, conn);
+}
+
+static void on_reset(void *arg, const struct reply *reply, const char *why)
+{
+	struct backend_conn *conn = arg;
+	(void)why;
+	conn_leaves(conn, false);
+	backend_conn_release(&conn, reply != NULL && reply_positive(reply));
+}
+
+void backend_conn_take_back(struct backend_conn **conn)
+{
+	const int64_t rset_ms = 10000;
+	struct backend_conn *c = *conn;
+	*conn = NULL;
+	c->drained = NULL;
+	conn_leaves(c, true);
+	backend_send(c, SLICE("RSET\r\n"), rset_ms, on_reset, c);
 }
 
 void backend_conn_release(struct backend_conn **conn_p, bool clean)

@@ -78,6 +78,8 @@ typedef void backend_reply_fn(void *arg, const struct reply *reply, const char *
  * to them within timeout_ms. Input that is there already can't be that reply:
  * the connection fails then. */
 void backend_send(struct backend_conn *conn, struct slice bytes, int64_t timeout_ms, backend_reply_fn *fn, void *arg);
+/* One more reply to what was sent last (PRDR, LMTP); from a reply's callback, or right behind backend_send(). */
+void backend_expect(struct backend_conn *conn, int64_t timeout_ms, backend_reply_fn *fn, void *arg);
 /* More bytes that no reply of its own belongs to (content). */
 void backend_write(struct backend_conn *conn, struct slice bytes);
 /* Writes what is queued; the time-out of the oldest reply begins again, as it
@@ -98,6 +100,8 @@ const char *backend_conn_peer(const struct backend_conn *conn); /* for the log *
  * may go to the idle ones; else, or where an identity rides on it, it gets
  * QUIT and is closed. No callback comes any more. */
 void backend_conn_release(struct backend_conn **conn, bool clean);
+/* As released clean, once RSET has taken its transaction back. */
+void backend_conn_take_back(struct backend_conn **conn);
 /* Closed at once, as it stands. No callback comes any more. */
 void backend_conn_drop(struct backend_conn **conn);
 /* What the client authenticated as rides on it now: never idle again. */

@@ -23,8 +23,25 @@ static bool leave(struct backend_conn *conn)
 	return false;
 }
 
+void conn_leaves(struct backend_conn *conn, bool leaves)
+{
+	struct backend_conn **at = &conn->backend->leaving;
+	if (conn->leaving == leaves)
+		return;
+	conn->leaving = leaves;
+	if (leaves) {
+		conn->next = *at;
+		*at = conn;
+		return;
+	}
+	while (*at != conn)
+		at = &(*at)->next;
+	*at = conn->next;
+}
+
 void conn_free(struct backend_conn *conn)
 {
+	conn_leaves(conn, false);
 	if (conn->depth > 0) {
 		conn->released = true;
 		return;
@@ -225,6 +242,14 @@ void backend_send(struct backend_conn *conn, struct slice bytes, int64_t timeout
 		return;
 	stream_write(conn->stream, bytes);
 	stream_flush(conn->stream);
+}
+
+void backend_expect(struct backend_conn *conn, int64_t timeout_ms, backend_reply_fn *fn, void *arg)
+{
+	const struct expectation e = { fn, arg, conn->closed ? 0 : timeout_ms };
+	push(conn, &e);
+	if (conn->count == 1)
+		set_timeout(conn);
 }
 
 void backend_write(struct backend_conn *conn, struct slice bytes)

@@ -16,6 +16,7 @@ struct backend {
 	char peer[128];             /* for the log */
 	struct backend_conn *idle;  /* newest first */
 	size_t idle_count;
+	struct backend_conn *leaving; /* nobody's any more; a last reply is due */
 	bool failed;                /* the last connection was */
 	struct event *probe_timer;
 	struct backend_wait *probe;
@@ -36,10 +37,10 @@ struct backend_conn {
 	struct expectation *queue;  /* oldest at head */
 	size_t head, count, cap;
 	struct backend_wait *wait;  /* while it is being greeted */
-	struct backend_conn *next;  /* in the idle list */
+	struct backend_conn *next;  /* in the list of idle ones, or of those leaving */
 	void (*drained)(void *arg);
 	void *drained_arg;
-	bool reused, bound, idle;
+	bool reused, bound, idle, leaving;
 	bool closed;                /* by the other side, or after an error */
 	bool confused;              /* bytes came before what they could answer was sent */
 	bool released;              /* its user has let go: free when no callback runs */
@@ -70,6 +71,8 @@ void greet_ready(struct backend_wait *wait, const char *why);
 /* client: whose address to connect from (transparent), or NULL. */
 struct backend_conn *conn_open(struct backend *backend, const struct client *client, const char **why_r);
 void conn_free(struct backend_conn *conn);
+/* From here on it is ours alone: freed with the backend at the latest. */
+void conn_leaves(struct backend_conn *conn, bool leaves);
 /* Fails all expectations, with why. */
 void conn_fail(struct backend_conn *conn, const char *why);
 

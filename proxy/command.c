@@ -27,6 +27,12 @@ struct command {
 
 /* ---- what EHLO offers */
 
+/* LMTP does by itself what PRDR asks for. */
+static bool answers_each(const struct backend *b)
+{
+	return backend_config(b)->protocol == BACKEND_LMTP;
+}
+
 struct backend_caps command_offered(const struct session *s)
 {
 	struct backend_caps offered = { .known = true, .bits = ~0u, .size = session_limits(s)->message_size };
@@ -37,7 +43,7 @@ struct backend_caps command_offered(const struct session *s)
 		if (!route_has(s, b))
 			continue;
 		any = true;
-		offered.bits &= caps->known ? caps->bits : 0;
+		offered.bits &= caps->known ? caps->bits | (answers_each(b) ? CAP_PRDR : 0) : 0;
 		if (caps->known && (caps->bits & CAP_SIZE) && caps->size > 0 && caps->size < offered.size)
 			offered.size = caps->size;
 	}
@@ -53,6 +59,7 @@ static const struct {
 	const char *line;
 } offers[] = {
 	{ CAP_8BITMIME, "8BITMIME" }, { CAP_BINARYMIME, "BINARYMIME" }, { CAP_SMTPUTF8, "SMTPUTF8" }, { CAP_DSN, "DSN" },
+	{ CAP_PRDR, "PRDR" },
 };
 
 /* ---- HELO, EHLO */
@@ -160,6 +167,13 @@ static bool take_requiretls(struct session *s, struct envelope *e, const struct 
 	return !p->has_value && s->client.tls_version.len > 0; /* RFC 8689 2 */
 }
 
+static bool take_prdr(struct session *s, struct envelope *e, const struct smtp_param *p)
+{
+	(void)s;
+	e->prdr = true;
+	return !p->has_value;
+}
+
 static bool take_ret(struct session *s, struct envelope *e, const struct smtp_param *p)
 {
 	(void)s, (void)e;
@@ -197,7 +211,7 @@ static const struct param_rule mail_params[] = {
 	{ "SMTPUTF8", CAP_SMTPUTF8, take_smtputf8 },
 	{ "RET", CAP_DSN, take_ret },       { "ENVID", CAP_DSN, take_envid },
 	{ "REQUIRETLS", CAP_REQUIRETLS, take_requiretls },
-	{ "AUTH", CAP_AUTH, take_auth },
+	{ "AUTH", CAP_AUTH, take_auth },    { "PRDR", CAP_PRDR, take_prdr },
 };
 static const struct param_rule rcpt_params[] = {
 	{ "NOTIFY", CAP_DSN, take_notify }, { "ORCPT", CAP_DSN, take_orcpt },

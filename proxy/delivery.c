@@ -60,10 +60,14 @@ void delivery_end(struct delivery *d, const struct outcome *outcome)
 		fn(d->arg, outcome); /* may destroy d */
 }
 
+void delivery_log_trouble(const struct delivery *d, const char *cause)
+{
+	log_warn(&d->worker->log, "backend", "%.*s: %s", SLICE_ARG(backend_config(d->backend)->title), cause);
+}
+
 void delivery_trouble(struct delivery *d, const char *enhanced, const char *text, const char *cause)
 {
-	const struct config_backend *config = backend_config(d->backend);
-	log_warn(&d->worker->log, "backend", "%.*s: %s", SLICE_ARG(config->title), cause);
+	delivery_log_trouble(d, cause);
 	const struct outcome outcome = { .code = 451, .enhanced = enhanced, .text = slice_str(text),
 					 .unreachable = d->unreachable };
 	delivery_end(d, &outcome);

@@ -19,6 +19,9 @@ struct outcome {
 	struct slice text;        /* "\n" between lines; as long as the callback */
 	bool from_backend;        /* its own words, passed on */
 	bool unreachable;         /* no session with it, nothing accepted: another backend may do */
+	/* Of the content: by recipient index, where the backend has answered for
+	 * each (code 0: it was not for that one). NULL: one answer for all. */
+	const struct outcome *each;
 };
 
 typedef void outcome_fn(void *arg, const struct outcome *outcome);
@@ -41,7 +44,9 @@ struct backend *delivery_backend(const struct delivery *delivery);
 /* Asks for the recipient of that index. */
 void delivery_rcpt(struct delivery *delivery, size_t recipient, outcome_fn *fn, void *arg);
 /*
- * Hands over the message for the accepted recipients: added (header lines of
+ * Hands over the message for the recipients that the envelope says are
+ * accepted: those the backend has accepted, or some of them; then again for
+ * others, if their answers are to differ. added (header lines of
  * ours) and content, both canonical and to stay until the outcome.
  * still_there(arg) is asked right before the final dot: false stops it.
  */

@@ -23,6 +23,7 @@ extern const struct delivery_ops delivery_smtp, delivery_maildir;
 
 /* Ends the call under way. */
 void delivery_end(struct delivery *d, const struct outcome *outcome);
+void delivery_log_trouble(const struct delivery *d, const char *cause);
 /* 451 to the client, the real cause to the log. */
 void delivery_trouble(struct delivery *d, const char *enhanced, const char *text, const char *cause);
 

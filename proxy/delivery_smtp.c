@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proxy/answered.h"
 #include "proxy/delivery_private.h"
 #include "proxy/smtp_data.h"
 
@@ -21,6 +22,7 @@ enum stage {
 	STAGE_DATA,      /* DATA is sent */
 	STAGE_CONTENT,   /* content goes out */
 	STAGE_DOT,       /* the final dot is sent */
+	STAGE_RSET,      /* RSET is sent: the content is for fewer than this connection was told */
 };
 
 struct smtp {
@@ -40,11 +42,10 @@ struct smtp {
 	struct buf out;
 	size_t sent;               /* of added + content */
 	/* a refusal of MAIL answers each RCPT */
-	unsigned refused_code;
-	char refused_enhanced[16];
-	struct buf refused_text;
+	struct answered refused;
 	bool pipelined;            /* RCPT went out with MAIL: its reply is due too */
-	char trouble[200];         /* MAIL failed by our own trouble: the cause */
+	struct answered_list each; /* of the content, where the backend answers for each recipient */
+	size_t each_at;            /* whose answer is due */
 };
 
 #define CHUNK (64u * 1024)
@@ -64,62 +65,15 @@ static struct smtp *smtp_of(struct delivery *d)
 
 /* ---- replies */
 
-static const char *enhanced_text(const struct reply *reply, char out[16])
-{
-	if (reply->enhanced.class == 0)
-		return reply_enhanced_default(reply->code);
-	snprintf(out, 16, "%u.%u.%u", reply->enhanced.class, reply->enhanced.subject, reply->enhanced.detail);
-	return out;
-}
-
-/* The reply's words without the enhanced codes that stand before each line. */
-static struct slice plain_text(const struct reply *reply, struct buf *out)
-{
-	struct slice line, rest = reply->text;
-	while (slice_split(&rest, '\n', &line)) {
-		struct enhanced_code code;
-		size_t len = 0;
-		if (enhanced_code_parse(line, &code, &len))
-			line = slice_from(line, len);
-		if (out->len > 0)
-			buf_add_char(out, '\n');
-		buf_add_slice(out, line);
-	}
-	return buf_slice(out);
-}
-
-/* Replies that tell of our own trouble with the backend, not of the mail:
- * they must not bounce it (DESIGN 4). */
-static bool is_our_trouble(const struct reply *reply)
-{
-	return reply->code == 421 || (reply->code >= 500 && reply->code <= 504) || reply->code == 530 ||
-	       reply->code == 535 || reply->code < 200 || (reply->code >= 300 && reply->code < 400);
-}
-
-#define TROUBLE "Mail server has trouble, please try again later"
-
-static void describe_trouble(const struct reply *reply, char cause[200])
-{
-	snprintf(cause, 200, "said %u %.*s", reply->code, (int)(reply->text.len < 150 ? reply->text.len : 150),
-		 reply->text.data);
-}
-
 static void end_with_reply(struct smtp *s, const struct reply *reply)
 {
-	char enhanced[16];
-	struct buf text = { 0 };
-	if (is_our_trouble(reply)) {
-		char cause[200];
-		describe_trouble(reply, cause);
-		delivery_trouble(s->d, "4.3.0", TROUBLE, cause);
-		return;
-	}
-	const struct outcome outcome = {
-		.positive = reply_positive(reply), .code = reply->code, .from_backend = true,
-		.enhanced = enhanced_text(reply, enhanced), .text = plain_text(reply, &text),
-	};
-	delivery_end(s->d, &outcome);
-	buf_free(&text);
+	struct answered answer = { 0 };
+	answered_set(&answer, reply);
+	if (answer.cause[0] != '\0')
+		delivery_trouble(s->d, answer.outcome.enhanced, DELIVERY_TROUBLE, answer.cause);
+	else
+		delivery_end(s->d, &answer.outcome);
+	answered_clear(&answer);
 }
 
 /* ---- losing the connection, and trying once more */
@@ -150,7 +104,7 @@ static void differs(struct smtp *s, const struct reply *reply)
 	s->stage = STAGE_IDLE;
 	s->mail_ok = false;
 	s->replayed = 0;
-	delivery_trouble(s->d, "4.3.0", TROUBLE, cause);
+	delivery_trouble(s->d, "4.3.0", DELIVERY_TROUBLE, cause);
 }
 
 /* ---- the steps */
@@ -191,29 +145,12 @@ static void connect_now(struct smtp *s)
 	s->wait = backend_connect(d->backend, d->client, s->retried, on_connected, s);
 }
 
-static void remember_refusal(struct smtp *s, const struct reply *reply)
-{
-	char enhanced[16];
-	if (is_our_trouble(reply)) {
-		describe_trouble(reply, s->trouble);
-		return;
-	}
-	s->refused_code = reply->code;
-	buf_clear(&s->refused_text);
-	plain_text(reply, &s->refused_text);
-	snprintf(s->refused_enhanced, sizeof(s->refused_enhanced), "%s", enhanced_text(reply, enhanced));
-}
-
 static void answer_refused(struct smtp *s)
 {
-	const struct outcome outcome = {
-		.code = s->refused_code, .enhanced = s->refused_enhanced, .from_backend = true,
-		.text = buf_slice(&s->refused_text),
-	};
-	if (s->refused_code != 0)
-		delivery_end(s->d, &outcome);
+	if (s->refused.cause[0] != '\0')
+		delivery_trouble(s->d, s->refused.outcome.enhanced, DELIVERY_TROUBLE, s->refused.cause);
 	else
-		delivery_trouble(s->d, "4.3.0", TROUBLE, s->trouble);
+		delivery_end(s->d, &s->refused.outcome);
 }
 
 static void on_mail(void *arg, const struct reply *reply, const char *why)
@@ -224,7 +161,6 @@ static void on_mail(void *arg, const struct reply *reply, const char *why)
 		return;
 	}
 	s->stage = s->pipelined ? STAGE_RCPT : STAGE_IDLE;
-	s->trouble[0] = '\0';
 	if (reply_positive(reply)) {
 		s->mail_ok = s->mail_was_ok = true;
 		if (!s->pipelined)
@@ -232,7 +168,7 @@ static void on_mail(void *arg, const struct reply *reply, const char *why)
 	} else if (s->mail_was_ok) {
 		differs(s, reply);
 	} else {
-		remember_refusal(s, reply);
+		answered_set(&s->refused, reply);
 		if (!s->pipelined)
 			answer_refused(s);
 	}
@@ -245,7 +181,7 @@ static const struct {
 } params[] = {
 	{ "SIZE", CAP_SIZE },       { "BODY", CAP_8BITMIME }, { "SMTPUTF8", CAP_SMTPUTF8 }, { "RET", CAP_DSN },
 	{ "ENVID", CAP_DSN },       { "NOTIFY", CAP_DSN },    { "ORCPT", CAP_DSN },         { "AUTH", CAP_AUTH },
-	{ "REQUIRETLS", CAP_REQUIRETLS },
+	{ "REQUIRETLS", CAP_REQUIRETLS }, { "PRDR", CAP_PRDR },
 };
 
 static unsigned cap_of(struct slice keyword)
@@ -314,7 +250,7 @@ static void send_mail(struct smtp *s)
 	struct buf line = { 0 };
 	const char *lack = lacking(s);
 	if (lack != NULL) {
-		delivery_trouble(s->d, "4.3.0", TROUBLE, lack);
+		delivery_trouble(s->d, "4.3.0", DELIVERY_TROUBLE, lack);
 		return;
 	}
 	s->stage = STAGE_MAIL;
@@ -405,11 +341,100 @@ static void stop(struct smtp *s, const char *enhanced, const char *text, const c
 static void answered_early(struct smtp *s, const struct reply *reply)
 {
 	if (reply->code < 400) {
-		stop(s, "4.3.0", TROUBLE, "answered before the end of the content");
+		stop(s, "4.3.0", DELIVERY_TROUBLE, "answered before the end of the content");
 		return;
 	}
 	drop(s); /* the reply stays until we return */
 	end_with_reply(s, reply);
+}
+
+/* ---- the answer to the content: one, or one for each recipient (LMTP, RFC
+ * 2033 4.2; PRDR: behind 353, and then one for the message, without whose
+ * success nobody has it) */
+
+static bool is_lmtp(const struct smtp *s)
+{
+	return backend_config(s->d->backend)->protocol == BACKEND_LMTP;
+}
+
+/* The content is for that recipient. */
+static bool wanted(const struct smtp *s, size_t i)
+{
+	return i < s->accepted_cap && s->accepted[i] && s->d->envelope->recipients[i].accepted;
+}
+
+static size_t next_wanted(const struct smtp *s, size_t from)
+{
+	while (from < s->accepted_cap && !wanted(s, from))
+		from++;
+	return from < s->accepted_cap ? from : SIZE_MAX;
+}
+
+/* The transaction is over on this connection, but behind a refused chunk it is undefined, and RSET due (RFC 3030 2). */
+static void content_answered(struct smtp *s, const struct reply *reply)
+{
+	s->stage = STAGE_IDLE;
+	s->mail_ok = s->d->envelope->body_binary && !reply_positive(reply);
+	s->replayed = 0;
+}
+
+static void end_with_each(struct smtp *s, const struct reply *reply)
+{
+	struct answered whole = { 0 };
+	content_answered(s, reply);
+	for (size_t i = 0; i < s->each.count; i++)
+		if (s->each.list[i].cause[0] != '\0')
+			delivery_log_trouble(s->d, s->each.list[i].cause);
+	answered_set(&whole, reply);
+	whole.outcome.each = answered_list_outcomes(&s->each);
+	delivery_end(s->d, &whole.outcome);
+	answered_clear(&whole);
+}
+
+static void on_last(void *arg, const struct reply *reply, const char *why)
+{
+	struct smtp *s = arg;
+	if (reply == NULL) {
+		lost(s, why);
+		return;
+	}
+	if (!reply_positive(reply))
+		answered_list_overrule(&s->each, reply);
+	end_with_each(s, reply);
+}
+
+static void on_each(void *arg, const struct reply *reply, const char *why)
+{
+	struct smtp *s = arg;
+	if (reply == NULL) {
+		lost(s, why);
+		return;
+	}
+	answered_set(&s->each.list[s->each_at], reply);
+	s->each_at = next_wanted(s, s->each_at + 1);
+	if (s->each_at == SIZE_MAX && is_lmtp(s))
+		end_with_each(s, reply);
+}
+
+/* So many replies are still to come. */
+static void expect_each(struct smtp *s)
+{
+	int64_t ms = backend_config(s->d->backend)->data_timeout;
+	for (size_t i = s->each_at; i != SIZE_MAX; i = next_wanted(s, i + 1))
+		backend_expect(s->conn, ms, on_each, s);
+	if (!is_lmtp(s))
+		backend_expect(s->conn, ms, on_last, s);
+}
+
+static void begin_each(struct smtp *s, const struct reply *reply)
+{
+	answered_list_begin(&s->each, s->d->envelope->recipient_count);
+	s->each_at = next_wanted(s, 0);
+	if (is_lmtp(s)) {
+		answered_set(&s->each.list[s->each_at], reply);
+		s->each_at = next_wanted(s, s->each_at + 1);
+	}
+	expect_each(s);
 }
 
 static void on_content(void *arg, const struct reply *reply, const char *why)
@@ -423,11 +448,16 @@ static void on_content(void *arg, const struct reply *reply, const char *why)
 		answered_early(s, reply);
 		return;
 	}
-	s->stage = STAGE_IDLE;
-	/* The transaction is over, but behind a refused chunk it is undefined, and RSET due (RFC 3030 2). */
-	s->mail_ok = s->d->envelope->body_binary && !reply_positive(reply);
-	s->replayed = 0;
-	end_with_reply(s, reply);
+	bool prdr = s->d->envelope->prdr && (backend_conn_caps(s->conn)->bits & CAP_PRDR);
+	bool several = next_wanted(s, next_wanted(s, 0) + 1) != SIZE_MAX;
+	if (several && (is_lmtp(s) || (prdr && reply->code == 353))) {
+		begin_each(s, reply);
+	} else if (reply->code < 400 && !reply_positive(reply)) {
+		stop(s, "4.3.0", DELIVERY_TROUBLE, "gave no final reply to the content");
+	} else {
+		content_answered(s, reply);
+		end_with_reply(s, reply);
+	}
 }
 
 static struct slice piece_at(const struct smtp *s)
@@ -446,7 +476,7 @@ static void finish_content(struct smtp *s)
 		return;
 	}
 	if (!backend_conn_quiet(s->conn)) {
-		stop(s, "4.3.0", TROUBLE, "spoke or closed before the end of the content");
+		stop(s, "4.3.0", DELIVERY_TROUBLE, "spoke or closed before the end of the content");
 		return;
 	}
 	buf_clear(&s->out);
@@ -487,7 +517,7 @@ static void on_data(void *arg, const struct reply *reply, const char *why)
 		return;
 	}
 	if (reply->code != 354 && reply->code < 400) {
-		stop(s, "4.3.0", TROUBLE, "took DATA for the content");
+		stop(s, "4.3.0", DELIVERY_TROUBLE, "took DATA for the content");
 		return;
 	}
 	if (reply->code != 354) {
@@ -537,10 +567,33 @@ static void send_data(struct smtp *s)
 static size_t next_replay(struct smtp *s)
 {
 	size_t end = s->want_content ? s->accepted_cap : s->d->recipient;
-	for (; s->replayed < end; s->replayed++)
-		if (s->replayed < s->accepted_cap && s->accepted[s->replayed])
-			return s->replayed;
-	return SIZE_MAX;
+	while (s->replayed < end && !wanted(s, s->replayed))
+		s->replayed++;
+	return s->replayed < end ? s->replayed : SIZE_MAX;
+}
+
+/* This connection's transaction has recipients that the content is not for, or is a spent one. */
+static bool told_others(const struct smtp *s)
+{
+	for (size_t i = 0; i < s->replayed && i < s->accepted_cap; i++)
+		if (s->accepted[i] && !wanted(s, i))
+			return true;
+	return s->replayed == 0;
+}
+
+static void on_taken_back(void *arg, const struct reply *reply, const char *why)
+{
+	struct smtp *s = arg;
+	if (reply == NULL) {
+		lost(s, why);
+	} else if (!reply_positive(reply)) {
+		differs(s, reply);
+	} else {
+		s->stage = STAGE_IDLE;
+		s->mail_ok = false;
+		s->replayed = 0;
+		advance(s);
+	}
 }
 
 static void advance(struct smtp *s)
@@ -562,11 +615,17 @@ static void smtp_begin(struct smtp *s, bool want_content)
 {
 	s->want_content = want_content;
 	s->retried = false;
+	answered_list_free(&s->each);
 	/* Its session may have ended while the client was sending: begin again. */
 	if (s->conn != NULL && !backend_conn_usable(s->conn)) {
 		backend_conn_drop(&s->conn);
 		s->mail_ok = false;
 		s->replayed = 0;
+	}
+	if (want_content && s->conn != NULL && s->mail_ok && told_others(s)) {
+		s->stage = STAGE_RSET;
+		backend_send(s->conn, SLICE("RSET\r\n"), reply_timeout(s), on_taken_back, s);
+		return;
 	}
 	advance(s);
 }
@@ -575,7 +634,8 @@ static void smtp_rcpt(struct delivery *d, size_t recipient)
 {
 	struct smtp *s = smtp_of(d);
 	(void)recipient;
-	if (s->refused_code != 0)
+	/* What was our trouble may be over; a refusal stays one. */
+	if (s->refused.outcome.code != 0 && s->refused.cause[0] == '\0')
 		answer_refused(s);
 	else
 		smtp_begin(s, false);
@@ -587,28 +647,6 @@ static void smtp_content(struct delivery *d)
 }
 
 /* ---- the end */
-
-struct farewell {
-	struct backend_conn *conn;
-};
-
-static void on_rset(void *arg, const struct reply *reply, const char *why)
-{
-	struct farewell *f = arg;
-	(void)why;
-	backend_conn_release(&f->conn, reply != NULL && reply_positive(reply));
-	free(f);
-}
-
-/* Takes a transaction back, and the connection to the idle ones. */
-static void rset_and_release(struct backend_conn **conn)
-{
-	struct farewell *f = xcalloc(1, sizeof(*f));
-	const int64_t rset_ms = 10000;
-	f->conn = *conn;
-	*conn = NULL;
-	backend_send(f->conn, SLICE("RSET\r\n"), rset_ms, on_rset, f);
-}
 
 static void ignore_reply(void *arg, const struct reply *reply, const char *why)
 {
@@ -635,12 +673,13 @@ static void smtp_destroy(struct delivery *d)
 	else if (s->conn != NULL && s->mail_ok && d->home->authenticated && backend_conn_usable(s->conn))
 		rset_and_keep(s);
 	else if (s->conn != NULL && s->mail_ok && !backend_conn_bound(s->conn) && backend_conn_usable(s->conn))
-		rset_and_release(&s->conn);
+		backend_conn_take_back(&s->conn);
 	else if (s->conn != NULL)
 		backend_conn_release(&s->conn, !s->mail_ok);
 	free(s->accepted);
 	buf_free(&s->out);
-	buf_free(&s->refused_text);
+	answered_clear(&s->refused);
+	answered_list_free(&s->each);
 	free(s);
 }
 

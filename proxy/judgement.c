@@ -32,7 +32,7 @@ bool judgement_recipient(struct scan *scan, const char *id, struct refusal *refu
 	verdict_at_rcpt(&in, scan->recipient, r->role, &verdict);
 	if (verdict.refusal.code != 0)
 		*refusal_r = verdict.refusal;
-	else if (!verdict_can_share(&in, scan->recipient))
+	else if (!scan->envelope.prdr && !verdict_can_share(&in, scan->recipient))
 		*refusal_r = refusal_other_message;
 	else
 		return true;
@@ -76,4 +76,34 @@ void judgement_end(struct scan *scan, const char *id, struct verdict *verdict_r,
 	struct verdict_input in = input_of(scan, id);
 	verdict_at_end(&in, verdict_r);
 	count(verdict_r->action, stats, row);
+}
+
+static void strictest_of(const struct verdict_input *in, struct verdict *v)
+{
+	struct verdict one;
+	bool any = false;
+	for (size_t i = 0; i < in->envelope->recipient_count; i++) {
+		if (!in->envelope->recipients[i].accepted)
+			continue;
+		verdict_for(in, (int)i, &one);
+		if (!any || one.action > v->action)
+			*v = one;
+		any = true;
+	}
+}
+
+void judgement_end_each(struct scan *scan, const char *id, struct verdict *strictest_r, struct stats *stats, unsigned row)
+{
+	struct verdict_input in = input_of(scan, id);
+	strictest_of(&in, strictest_r);
+	count(strictest_r->action, stats, row);
+}
+
+void judgement_for(struct scan *scan, const char *id, size_t recipient, struct verdict *verdict_r)
+{
+	struct verdict_input in = input_of(scan, id);
+	if (scan->client.submission)
+		strictest_of(&in, verdict_r);
+	else
+		verdict_for(&in, (int)recipient, verdict_r);
 }

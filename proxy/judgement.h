@@ -18,6 +18,12 @@ const struct refusal *judgement_message(struct scan *scan, const struct smtp_dat
 /* At END, after all filters. Counts it too. */
 void judgement_end(struct scan *scan, const char *id, struct verdict *verdict_r, struct stats *stats, unsigned row);
 
+/* At END where each recipient has an answer of its own: the strictest of all, counted. */
+void judgement_end_each(struct scan *scan, const char *id, struct verdict *strictest_r, struct stats *stats,
+			unsigned row);
+/* And one recipient's. On submission it is the strictest too. */
+void judgement_for(struct scan *scan, const char *id, size_t recipient, struct verdict *verdict_r);
+
 /* The id goes with each answer: what an administrator is asked about. */
 struct slice judgement_text(struct arena *arena, struct slice text, const char *id);
 

@@ -41,6 +41,13 @@ static bool still_there(void *arg)
 
 static void on_content(void *arg, const struct outcome *o)
 {
+	const struct release *r = arg;
+	/* Released is what all have. */
+	for (size_t i = 0; o->each != NULL && i < r->envelope.recipient_count; i++)
+		if (!o->each[i].positive) {
+			end(arg, false, o->each[i].code, o->each[i].enhanced, o->each[i].text);
+			return;
+		}
 	end(arg, o->positive, o->code, o->enhanced, o->text);
 }
 

@@ -8,6 +8,7 @@
 #include "proxy/judgement.h"
 #include "proxy/route.h"
 #include "proxy/trace.h"
+#include "proxy/transaction_each.h"
 #include "proxy/transaction_log.h"
 #include "proxy/transaction_quarantine.h"
 #include "proxy/transaction_redirect.h"
@@ -185,10 +186,10 @@ static bool choose_backend(struct transaction *t)
 		t->delivery = delivery_create(backend, &t->scan->client, &t->scan->envelope, &t->session->home);
 		return true;
 	}
-	/* One reply can't say that some have it and some not: with another
-	 * backend, or with LMTP, each recipient comes in a message of its own. */
+	/* One reply can't say that some have it and some not: with another backend,
+	 * or with LMTP (and no PRDR), each recipient comes in a message of its own. */
 	bool apart = !route_takes(t->session, backend, mailbox) ||
-		     (backend_config(backend)->protocol == BACKEND_LMTP && t->accepted > 0);
+		     (backend_config(backend)->protocol == BACKEND_LMTP && t->accepted > 0 && !t->scan->envelope.prdr);
 	if (apart)
 		refuse_recipient(t, &refusal_other_message);
 	return !apart;
@@ -374,12 +375,24 @@ static void on_quarantined(struct transaction *t, bool ok)
 		finish(t, "defer", 451, "4.3.0", SLICE("Mail can't be stored now, please try again later"));
 }
 
+static void each_answered(struct transaction *t, const char *how, const struct refusal *last)
+{
+	finish(t, how, last->code, last->enhanced, last->text);
+}
+
 static void judged(void *arg)
 {
 	struct transaction *t = arg;
+	struct worker *w = t->session->worker;
 	t->filters_running = false;
 	t->t_filtered = now_ms(t);
-	judgement_end(t->scan, t->id, &t->verdict, t->session->worker->stats, t->session->worker->row);
+	if (transaction_each_due(t)) {
+		judgement_end_each(t->scan, t->id, &t->verdict, w->stats, w->row);
+		remember(t);
+		transaction_each(t, each_answered);
+		return;
+	}
+	judgement_end(t->scan, t->id, &t->verdict, w->stats, w->row);
 	remember(t);
 	if (t->verdict.refusal.code != 0) {
 		const struct refusal *r = &t->verdict.refusal;

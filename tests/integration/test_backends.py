@@ -247,11 +247,28 @@ def test_byte_for_byte(world, feature, backend):
         assert from_number_on(mail).rstrip(b"\n") == wire.replace(b"\r\n", b"\n").rstrip(b"\n")
 
 
+def test_an_answer_for_each_recipient(world):
+    """Exim's PRDR, and Dovecot's LMTP, which needs no PRDR for it."""
+    for name, rcpts, want in (("exim", ["bob", "unwilling", "eve"], [353, 250, 550, 250, 250]),
+                              ("lmtp", ["bob", "eve"], [353, 250, 250, 250])):
+        if name == "exim" and world.exim is None:
+            continue
+        number = next(counter)
+        with Client(world.ports[name]) as c:
+            assert "PRDR" in c.hello().split("\n")
+            assert c.code("MAIL FROM:<a@example.net> PRDR") == 250
+            assert {c.code(f"RCPT TO:<{r}@example.org>") for r in rcpts} == {250}
+            assert c.code("DATA") == 354
+            c.send(b"X-Test-Number: %d\r\n\r\nx\r\n.\r\n" % number)
+            assert [c.reply()[0] for _ in want] == want, world.gate.log()[-2000:]
+        assert world.wait(name, number)
+
+
 def test_what_is_offered(world):
     """What every backend has, and what ends with us."""
     for name, has, lacks in (("postfix", {"8BITMIME", "SMTPUTF8", "DSN"}, set()),
                              ("discard", set(), {"8BITMIME", "SMTPUTF8", "DSN"}),
-                             ("bare", set(), {"8BITMIME", "SMTPUTF8", "DSN"}), ("lmtp", {"8BITMIME"}, {"DSN"})):
+                             ("bare", set(), {"8BITMIME", "SMTPUTF8", "DSN", "PRDR"}), ("lmtp", {"8BITMIME"}, {"DSN"})):
         with Client(world.ports[name]) as c:
             words = set(c.hello().split("\n"))
         assert has | {"PIPELINING", "CHUNKING", "ENHANCEDSTATUSCODES", "STARTTLS"} <= words, name

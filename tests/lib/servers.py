@@ -107,6 +107,12 @@ prdr_enable = true
 tls_advertise_hosts =
 acl_smtp_rcpt = accept
 acl_smtp_data = accept
+acl_smtp_data_prdr = each
+begin acl
+each:
+  deny message = not for me
+       local_parts = unwilling
+  accept
 begin routers
 all:
   driver = accept
