@@ -51,7 +51,7 @@ enum milter_reply {
 
 /* What the mail server was found to offer. */
 struct milter_offers {
-	bool add_headers, change_headers, quarantine, skip;
+	bool add_headers, change_headers, change_recipients, quarantine, skip;
 	bool leading_space;  /* header values come, and are given, with the white space behind the colon */
 };
 
@@ -66,6 +66,9 @@ struct milter_mta {
 	bool (*insert_header)(void *arg, const char *name, const char *value);
 	/* index: 1 is the topmost of that name; value NULL: removes it. */
 	bool (*change_header)(void *arg, const char *name, int index, const char *value);
+	/* Paths with their angle brackets; one to be removed as RCPT had it. */
+	bool (*add_recipient)(void *arg, const char *path);
+	bool (*remove_recipient)(void *arg, const char *path);
 	bool (*quarantine)(void *arg, const char *reason);
 	/* "Still at it": the server waits longer. */
 	void (*progress)(void *arg);

@@ -80,3 +80,26 @@ bool milter_edit(struct milter *m, const struct scan *scan, const struct verdict
 {
 	return remove_forged(m, scan) && rewrite_subject(m, scan, v) && insert_ours(m, scan, v);
 }
+
+bool milter_redirect(struct milter *m, const struct envelope *e, char *const *paths, struct slice address)
+{
+	if (!m->offers.change_recipients)
+		return false;
+	/* Those that were refused are not there. */
+	for (size_t i = 0; i < e->recipient_count; i++)
+		if (e->recipients[i].accepted && !m->mta->remove_recipient(m->arg, paths[i]))
+			return false;
+	char *path = arena_str(m->transaction->arena, arena_printf(m->transaction->arena, "<%.*s>", SLICE_ARG(address)));
+	return m->mta->add_recipient(m->arg, path);
+}
+
+/* Grows by doubling. */
+char **milter_more_paths(struct arena *arena, char **paths, size_t count)
+{
+	if (count > 0 && (count & (count - 1)) != 0)
+		return paths;
+	char **more = arena_array(arena, char *, count > 0 ? 2 * count : 1);
+	for (size_t i = 0; i < count; i++)
+		more[i] = paths[i];
+	return more;
+}

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 
-#define ACTIONS_WANTED (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE)
+#define ACTIONS_WANTED (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_ADDRCPT | SMFIF_DELRCPT | SMFIF_QUARANTINE)
 /* What we do without, and the answers that nobody needs: each spares a round trip. */
 #define STEPS_WANTED (SMFIP_NOUNKNOWN | SMFIP_NODATA | SMFIP_SKIP | SMFIP_HDR_LEADSPC | SMFIP_NR_CONN | \
 		      SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH)
@@ -70,6 +70,16 @@ static bool change_header(void *arg, const char *name, int index, const char *va
 	return smfi_chgheader(arg, (char *)(uintptr_t)name, index, (char *)(uintptr_t)value) == MI_SUCCESS;
 }
 
+static bool add_recipient(void *arg, const char *path)
+{
+	return smfi_addrcpt(arg, (char *)(uintptr_t)path) == MI_SUCCESS;
+}
+
+static bool remove_recipient(void *arg, const char *path)
+{
+	return smfi_delrcpt(arg, (char *)(uintptr_t)path) == MI_SUCCESS;
+}
+
 static bool quarantine(void *arg, const char *reason)
 {
 	return smfi_quarantine(arg, (char *)(uintptr_t)reason) == MI_SUCCESS;
@@ -82,7 +92,8 @@ static void progress(void *arg)
 
 static const struct milter_mta mta = {
 	.macro = get_macro, .set_reply = set_reply, .insert_header = insert_header, .change_header = change_header,
-	.quarantine = quarantine, .progress = progress,
+	.add_recipient = add_recipient, .remove_recipient = remove_recipient, .quarantine = quarantine,
+	.progress = progress,
 };
 
 /* ---- callbacks */
@@ -92,6 +103,7 @@ static struct link *link_create(SMFICTX *ctx)
 	unsigned long actions = atomic_load(&last_actions), steps = atomic_load(&last_steps);
 	const struct milter_offers offers = {
 		.add_headers = actions & SMFIF_ADDHDRS, .change_headers = actions & SMFIF_CHGHDRS,
+		.change_recipients = (actions & SMFIF_ADDRCPT) && (actions & SMFIF_DELRCPT),
 		.quarantine = actions & SMFIF_QUARANTINE, .skip = steps & SMFIP_SKIP,
 		.leading_space = steps & SMFIP_HDR_LEADSPC,
 	};

@@ -14,6 +14,7 @@ struct milter_transaction {
 	struct content *content;
 	struct smtp_data data;
 	struct buf chunk;          /* canonical bytes of one call */
+	char **paths;              /* recipients as the server gave them, as those of the envelope */
 	struct verdict verdict;
 	bool storage_failed, judged;
 	int64_t t_mail, t_data, t_end, t_filtered, t_done; /* monotonic ms */
@@ -43,5 +44,9 @@ void milter_recipient(struct arena *arena, char *const *args, struct recipient *
 /* Takes away, changes and adds header fields as the verdict asks. False: the
  * server refused one of the changes. */
 bool milter_edit(struct milter *m, const struct scan *scan, const struct verdict *verdict);
+/* Takes all recipients away and puts that address in their place. False: as above. */
+bool milter_redirect(struct milter *m, const struct envelope *envelope, char *const *paths, struct slice address);
+/* paths, with room for one more than the count there are. */
+char **milter_more_paths(struct arena *arena, char **paths, size_t count);
 
 #endif

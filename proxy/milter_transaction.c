@@ -141,6 +141,8 @@ enum milter_reply milter_rcpt(struct milter *m, char *const *args)
 	if (t == NULL)
 		return MILTER_TEMPFAIL;
 	milter_recipient(t->arena, args, &recipient);
+	t->paths = milter_more_paths(t->arena, t->paths, t->scan->envelope.recipient_count);
+	t->paths[t->scan->envelope.recipient_count] = arena_str(t->arena, slice_str(args[0] ? args[0] : ""));
 	struct recipient *r = envelope_add(&t->scan->envelope, &recipient, t->arena);
 	t->scan->recipient = t->scan->envelope.recipient_count - 1;
 	wait_run(t->wait, t->scan, PHASE_MAIL, limits_of(m)->end_deadline);
@@ -323,7 +325,8 @@ static enum milter_reply carry_out(struct milter *m)
 	}
 	if (held)
 		return refuse(m, &storage);
-	if (v->action == ACTION_REDIRECT || !milter_edit(m, t->scan, v) || (v->action == ACTION_QUARANTINE && !quarantine(m)))
+	if (!milter_edit(m, t->scan, v) || (v->action == ACTION_QUARANTINE && !quarantine(m)) ||
+	    (v->action == ACTION_REDIRECT && !milter_redirect(m, &t->scan->envelope, t->paths, v->redirect)))
 		return refuse(m, &unable);
 	snprintf(t->reply, sizeof(t->reply), "continue");
 	stats_add(m->server->stats, m->server->row, STAT_ACCEPTED, 1);

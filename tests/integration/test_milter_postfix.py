@@ -36,6 +36,8 @@ policy default { tag = 4  quarantine = 6  discard = 8  reject = 10  subject-tag 
   scores = {"DKIM_NONE=0", "ARC_NONE=0"} }
 policy tagged { recipients = {tagged@example.org}  tag = 1  scores = {"DKIM_NONE=2"}  subject-tag = "[SPAM {score}]" }
 policy held { recipients = {held@example.org}  quarantine = 1  scores = {"DKIM_NONE=2"} }
+policy away { recipients = {away@example.org, "Two Words@example.org", third+x@example.org}  redirect = 1
+  redirect-to = spam@example.org  scores = {"DKIM_NONE=2"} }
 policy lost { recipients = {lost@example.org}  discard = 1  scores = {"DKIM_NONE=2"} }
 policy refused { recipients = {refused@example.org}  actions = {"DKIM_NONE=reject"}
   replies = {"DKIM_NONE=554 5.7.1 100% spam, not 99%s"} }
@@ -199,6 +201,30 @@ def test_quarantined_is_held_by_postfix(servers):
     held = subprocess.run(["postqueue", "-c", str(postfix.conf), "-p"], capture_output=True, text=True).stdout
     assert queue_id + "!" in held
     subprocess.run(["postsuper", "-c", str(postfix.conf), "-d", queue_id], check=True, capture_output=True)
+
+
+def test_redirected(servers):
+    gate, postfix = servers
+    at, before = len(gate.lines), set(postfix.files())
+    with session(postfix) as c:
+        assert c.code("MAIL FROM:<ann@pass.example>") == 250
+        for path in ("<Away@Example.org>", '<"Two Words"@example.org>', "<third+x@example.org>", "<away@example.org> NOTIFY=NEVER"):
+            assert c.code(f"RCPT TO:{path}") == 250
+        assert c.code("DATA") == 354
+        c.send(b"X-Gatehouse-Original-To: <forged@example.org>\r\n" + SIMPLE + b".\r\n")
+        code, text = c.reply()
+    assert code == 250
+    line = gate.wait_log("event=transaction", since=at)
+    assert "action=redirect" in line and "redirect=spam@example.org" in line, line
+    deliver(postfix)
+    assert postfix.wait_idle()
+    queue_id = re.search(r"queued as (\S+)", text).group(1)
+    new = [f.read_bytes() for f in set(postfix.files()) - before]
+    mine = [m for m in new if queue_id.encode() in m]
+    assert len(new) == 2 and len(mine) == 1, [m[:300] for m in new]
+    assert b"\nDelivered-To: spam@example.org\n" in mine[0]
+    whom = re.findall(rb"(?m)^X-Gatehouse-Original-To: <(.*)>$", mine[0])
+    assert len(whom) == 4 and b'"Two Words"@example.org' in whom and b"third+x@example.org" in whom, whom
 
 
 def test_discarded_only_where_asked(servers):

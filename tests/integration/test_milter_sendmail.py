@@ -30,6 +30,8 @@ filter iprev { enabled = off }
 policy default { tag = 4  quarantine = 6  discard = 8  reject = 10  scores = {"DKIM_NONE=0", "ARC_NONE=0"} }
 policy tagged { recipients = {tagged@example.org}  tag = 1  scores = {"DKIM_NONE=2"}  subject-tag = "[SPAM {score}]" }
 policy held { recipients = {held@example.org}  quarantine = 1  scores = {"DKIM_NONE=2"} }
+policy away { recipients = {away@example.org, "Two Words@example.org", third+x@example.org}  redirect = 1
+  redirect-to = spam@example.org  scores = {"DKIM_NONE=2"} }
 policy lost { recipients = {lost@example.org}  discard = 1  scores = {"DKIM_NONE=2"} }
 policy refused { recipients = {refused@example.org}  actions = {"DKIM_NONE=reject"}
   replies = {"DKIM_NONE=554 5.7.1 100% spam, not 99%s"} }
@@ -136,6 +138,26 @@ def test_quarantined_is_held_by_sendmail(place):
         time.sleep(0.05)
     assert any(n.startswith("hf") for n in place.sendmail.queue())
     assert len(place.backend.messages) == before
+
+
+def test_redirected(place):
+    before = len(place.backend.messages)
+    with Client(place.sendmail.port) as c:
+        c.hello()
+        assert c.code("MAIL FROM:<ann@pass.example>") == 250
+        for path in ("<Away@Example.org>", '<"Two Words"@example.org>', "<third+x@example.org>"):
+            assert c.code(f"RCPT TO:{path}") == 250
+        assert c.code("DATA") == 354
+        c.send(SIMPLE + b".\r\n")
+        assert c.reply()[0] == 250
+    place.deliver()
+    end = time.time() + 20
+    while time.time() < end and len(place.backend.messages) < before + 2:
+        time.sleep(0.02)
+    mine = [m for m in place.backend.messages[before:] if b"X-Gatehouse-Original-To" in m["data"]]
+    assert len(mine) == 1 and len(place.backend.messages) == before + 2, place.backend.messages[before:]
+    assert [r.split()[1].upper() for r in mine[0]["rcpt"]] == [b"TO:<SPAM@EXAMPLE.ORG>"], mine[0]["rcpt"]
+    assert mine[0]["data"].count(b"X-Gatehouse-Original-To: <") == 3
 
 
 def test_discarded_only_where_asked(place):

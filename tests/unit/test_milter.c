@@ -68,6 +68,16 @@ static bool change_header(void *arg, const char *name, int index, const char *va
 	return note(arg, "change", name, index, value);
 }
 
+static bool add_recipient(void *arg, const char *path)
+{
+	return note(arg, "add", path, 0, "");
+}
+
+static bool remove_recipient(void *arg, const char *path)
+{
+	return note(arg, "remove", path, 0, NULL);
+}
+
 static bool quarantine(void *arg, const char *reason)
 {
 	return note(arg, "quarantine", "", 0, reason);
@@ -80,10 +90,12 @@ static void progress(void *arg)
 
 static const struct milter_mta mta = {
 	.macro = get_macro, .set_reply = set_reply, .insert_header = insert_header, .change_header = change_header,
-	.quarantine = quarantine, .progress = progress,
+	.add_recipient = add_recipient, .remove_recipient = remove_recipient, .quarantine = quarantine,
+	.progress = progress,
 };
 
-#define ALL_OFFERS { .add_headers = true, .change_headers = true, .quarantine = true, .skip = true, .leading_space = true }
+#define ALL_OFFERS { .add_headers = true, .change_headers = true, .change_recipients = true, .quarantine = true, \
+		     .skip = true, .leading_space = true }
 
 struct place {
 	struct fake fake;
@@ -321,6 +333,43 @@ static void test_calls_out_of_order(void **state)
 	close_place(&p); /* amid a header */
 }
 
+#define REDIRECT "policy default { redirect = 1 redirect-to = spam@example.org }\n"
+
+static void test_redirect(void **state)
+{
+	(void)state;
+	struct place p;
+	struct milter_offers offers = ALL_OFFERS;
+	open_place(&p, "", REDIRECT, &offers);
+	hello(&p, "192.0.2.7");
+	char mail[] = "<ann@pass.example>", *from[] = { mail, NULL };
+	milter_mail(p.milter, from);
+	for (int i = 0; i < 9; i++) {
+		char path[60], *to[] = { path, NULL };
+		snprintf(path, sizeof(path), "<\"B %d\"@Example.org>", i);
+		assert_int_equal(milter_rcpt(p.milter, to), MILTER_CONTINUE);
+	}
+	assert_int_equal(content(&p, "hi\r\n"), MILTER_CONTINUE);
+	for (int i = 0; i < 9; i++) {
+		char removed[60];
+		snprintf(removed, sizeof(removed), "remove <\"B %d\"@Example.org> 0 [gone]|", i);
+		assert_non_null(strstr(p.fake.edits, removed));
+	}
+	assert_non_null(strstr(p.fake.edits, "|add <spam@example.org> 0 []|"));
+	assert_non_null(strstr(p.fake.edits, "insert X-Gatehouse-Original-To 0 [ <\"B 8\"@"));
+	/* A server that lets recipients stay gets no mail at all. */
+	p.fake.refuses_edits = true;
+	envelope(&p, "<ann@pass.example>", "<bob@example.org>");
+	assert_int_equal(content(&p, "hi\r\n"), MILTER_TEMPFAIL);
+	close_place(&p);
+	offers.change_recipients = false;
+	open_place(&p, "", REDIRECT, &offers);
+	hello(&p, "192.0.2.7");
+	envelope(&p, "<ann@pass.example>", "<bob@example.org>");
+	assert_int_equal(content(&p, "hi\r\n"), MILTER_TEMPFAIL);
+	close_place(&p);
+}
+
 static void test_behind_a_closed_door(void **state)
 {
 	(void)state;
@@ -393,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_too_big_is_skipped_then_refused),
 		cmocka_unit_test(test_calls_out_of_order),
 		cmocka_unit_test(test_behind_a_closed_door),
+		cmocka_unit_test(test_redirect),
 		cmocka_unit_test(test_addresses_of_sockets),
 	};
 	return cmocka_run_group_tests_name("milter", tests, NULL, NULL);
