@@ -333,7 +333,7 @@ static struct slice from_iconv(struct arena *arena, struct slice in, size_t inde
 		memcpy(to, REPLACEMENT, 3);
 		to += 3;
 		to_len -= 3;
-		if (errno == EINVAL)
+		if (errno == EINVAL || from_len == 0) /* 0: it took a bad octet, and says so behind it */
 			break;
 		from++;
 		from_len--;
