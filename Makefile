@@ -94,12 +94,20 @@ docs/gatehouse.conf.5: $(B)/gatehouse
 	$< check --reference >$@
 
 PREFIX = /usr/local
+DATA = $(PREFIX)/share/gatehouse
+FILL = sed 's,@DATA@,$(DATA),g; s,@SBIN@,$(PREFIX)/sbin,g'
+# Rules of your own and a configuration that is there stay as they are.
 install: all docs
 	install -D -m 0755 $(B)/gatehouse $(DESTDIR)$(PREFIX)/sbin/gatehouse
 	install -D -m 0644 docs/gatehouse.8 $(DESTDIR)$(PREFIX)/share/man/man8/gatehouse.8
-	install -D -m 0644 docs/gatehouse.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/gatehouse.conf.5
-	install -d $(DESTDIR)$(PREFIX)/share/gatehouse/rules
-	install -m 0644 $(wildcard rules/shipped/*.cf) $(DESTDIR)$(PREFIX)/share/gatehouse/rules/
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man5 $(wildcard docs/*.5)
+	install -D -m 0644 -t $(DESTDIR)$(DATA)/rules rules/shipped/*.cf
+	install -d $(DESTDIR)/etc/gatehouse/rules
+	test -e $(DESTDIR)/etc/gatehouse/gatehouse.conf || \
+		$(FILL) docs/install/gatehouse.conf.in >$(DESTDIR)/etc/gatehouse/gatehouse.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d
+	$(FILL) docs/install/gatehouse.service.in >$(DESTDIR)$(PREFIX)/lib/systemd/system/gatehouse.service
+	install -m 0644 docs/install/gatehouse.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gatehouse.conf
 
 clean:
 	rm -rf build

@@ -7,7 +7,6 @@
  * (ub_cancel would only silence it): its ticket stays, without a query, and is
  * counted, so that names whose servers are dead can't fill the memory.
  */
-#include "base/clock.h"
 #include "base/resolver.h"
 
 #include <event2/event.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/dns_packet.h"
 #include "base/wire_name.h"
 #include "base/zone.h"

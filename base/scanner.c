@@ -1,4 +1,3 @@
-#include "base/clock.h"
 #include "base/scanner.h"
 
 #include <arpa/inet.h>
@@ -11,6 +10,7 @@
 #include <sys/un.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 #define CHUNK (1u << 20)
 #define REPLY_MAX 4096u

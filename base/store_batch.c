@@ -1,4 +1,3 @@
-#include "base/clock.h"
 #include "base/store_batch.h"
 
 #include <event2/event.h>
@@ -7,6 +6,7 @@
 #include <time.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/jobs.h"
 
 #define QUEUE_MAX 10000u

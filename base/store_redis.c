@@ -19,8 +19,8 @@
 #include <sys/queue.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/store_backend.h"
 

@@ -3,13 +3,13 @@
  * works on the scan's memory: while one runs, answers that come are kept aside
  * (their errands hold copies), and the scan goes on when the job has ended.
  */
-#include "base/clock.h"
 #include "proxy/driver_loop.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "base/clock.h"
 #include "base/jobs.h"
 #include "base/resolver.h"
 #include "base/scanner.h"

@@ -3,7 +3,6 @@
  * that is another thread) and comes back with its answer. A wait that ends cuts
  * its errands off; the loop's thread frees them when their answers come.
  */
-#include "base/clock.h"
 #include "proxy/driver_wait.h"
 
 #include <errno.h>
@@ -17,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/scanner.h"
 #include "base/zone.h"
 

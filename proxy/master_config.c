@@ -4,6 +4,7 @@
 
 #include "filters/registry.h"
 #include "policy/milter_address.h"
+#include "proxy/folders.h"
 #include "proxy/master_private.h"
 #include "proxy/tls.h"
 
@@ -109,6 +110,7 @@ bool master_adopt(struct master *m, int out)
 	m->identity = identity;
 	m->generation++;
 	listen_sockets_sweep(m->sockets);
+	folders_prepare(config, &identity);
 	return true;
 }
 

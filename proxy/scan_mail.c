@@ -1,8 +1,8 @@
-#include "base/clock.h"
 #include "proxy/scan_mail.h"
 
 #include <time.h>
 
+#include "base/clock.h"
 #include "filters/relay.h"
 #include "message/address.h"
 #include "message/canonical.h"

@@ -1,10 +1,10 @@
-#include "base/clock.h"
 #include "proxy/session.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/store.h"
 #include "policy/place.h"
 #include "proxy/auth.h"

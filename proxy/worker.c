@@ -1,4 +1,3 @@
-#include "base/clock.h"
 #include "proxy/worker.h"
 
 #include <errno.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/store.h"
 #include "base/zone.h"
 #include "filters/clamd.h"
