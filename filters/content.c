@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "filters/scan.h"
+#include "filters/symbols.h"
 #include "rules/rule_scan.h"
 
 struct state {
@@ -59,6 +60,7 @@ static struct rule_scan *begin(struct scan *scan)
 		.client_in_received = is_traced(scan, &networks),
 		.envelope_known = scan->client.listener != NULL || scan->envelope.sender.text.len > 0,
 		.facts = &scan->facts,
+		.hits = &scan->hits,
 		.questions = scan->questions,
 		.now = scan->now,
 		.hostname = config->top->hostname,
@@ -78,6 +80,7 @@ static void add_hits(struct scan *scan, struct rule_scan *rules)
 	const struct content_settings *s = scan_settings(scan);
 	size_t count;
 	const struct rule_hit *list = rule_scan_hits(rules, s->parts, &count);
+	symbols_settle(&scan->hits, rules->rules, list, count);
 	for (size_t i = 0; i < count; i++) {
 		const struct rule *rule = list[i].rule;
 		if (hits_find(&scan->hits, rule->name.data) != NULL)
@@ -136,7 +139,11 @@ static enum step content_step(struct scan *scan, void *arg, enum phase phase)
 	return STEP_DONE;
 }
 
-static const char *const after[] = { "relay", "iprev", "author", "spf", "dkim", "arc", "dmarc", "forged_from", NULL };
+/* All others: their symbols are for metas. */
+static const char *const after[] = {
+	"relay", "bots", "iprev", "author", "sender_login", "spf", "dkim", "arc", "dmarc", "forged_from", "dnsbl", "rate",
+	"reputation", "apart", "greylist", "clamd", NULL,
+};
 
 const struct filter content_filter = {
 	.name = "content",

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "filters/pipeline.h"
+#include "rules/ruleset.h"
 
 static void drop_snapshot(void *arg)
 {
@@ -39,6 +40,20 @@ static const struct filter_symbol *symbol_of(const struct filter *filter, const 
 	return NULL;
 }
 
+/* What rule files say of a symbol that they don't define. */
+static void take_words(const struct scan *scan, struct hit *hit)
+{
+	const struct ruleset *rules = scan->snapshot->rules;
+	const struct rule *rule = rules != NULL ? rule_table_find(rules->table, slice_str(hit->symbol)) : NULL;
+	if (rule == NULL || !rule_told_by_filter(rule))
+		return;
+	hit->shadow = hit->shadow || rule->shadow;
+	if (rule->describe != NULL)
+		hit->describe = rule->describe;
+	hit->action = rule->action;
+	hit->refusal = rule->refusal;
+}
+
 static struct hit *add_hit(struct scan *scan, const char *symbol, struct slice evidence)
 {
 	const struct filter_symbol *s = symbol_of(scan->running, symbol);
@@ -53,6 +68,7 @@ static struct hit *add_hit(struct scan *scan, const char *symbol, struct slice e
 		.filter = scan->running->name,
 		.shadow = common != NULL && common->shadow,
 	};
+	take_words(scan, &hit);
 	return hits_add(&scan->hits, &hit);
 }
 

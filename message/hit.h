@@ -54,6 +54,7 @@ struct hits {
  * characters and invalid UTF-8 as \xNN), cut at 256 bytes. Returns the entry:
  * valid until the next hit is added. */
 struct hit *hits_add(struct hits *hits, const struct hit *hit);
+/* The first of that symbol; NULL: none. */
 const struct hit *hits_find(const struct hits *hits, const char *symbol);
 
 #endif

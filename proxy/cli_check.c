@@ -13,6 +13,7 @@
 #include "proxy/cli_check_report.h"
 #include "proxy/cli_config.h"
 #include "proxy/commands.h"
+#include "proxy/rules_setup.h"
 
 static const char usage[] =
 	"usage: gatehouse check [-c FILE] [--rules PATH...] [--json] [-v]\n"
@@ -96,10 +97,8 @@ static void test_relay(struct check_report *r)
 static struct ruleset *load_rules(struct check_report *r)
 {
 	const struct config_rules *rules = r->config->rules;
-	struct ruleset_options options = {
-		.net = true, .cache_dir = rules->cache.len > 0 ? rules->cache.data : NULL,
-		.budget_ms = rules->rule_budget,
-	};
+	struct ruleset_options options = rules_options(r->config);
+	options.net = true; /* all rules are told of */
 	struct slice *there = arena_array(r->arena, struct slice, rules->paths.count);
 	size_t count = 0;
 	for (size_t i = 0; i < rules->paths.count; i++) /* config_check_files has reported the others */

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/nearest.h"
+#include "filters/symbols.h"
 #include "proxy/cli_config.h"
 #include "proxy/commands.h"
 #include "proxy/rules_setup.h"
@@ -106,11 +107,12 @@ static void print_part(void *context, uint32_t index)
 	if (name_map_has(&p->seen, part->name))
 		return;
 	name_map_put(&p->seen, p->arena, part->name, 1);
-	printf("  part       %-28s %-12s %.*s\n", part->name.data, rule_type_name(part->type),
+	printf("  part       %-28s %-12s %.*s\n", part->name.data,
+	       rule_told_by_filter(part) ? "filter" : rule_type_name(part->type),
 	       SLICE_ARG(slice_head(part->text, 80)));
 }
 
-static void print_used_by(const struct ruleset *rules, const struct rule *rule, struct arena *arena);
+static void print_used_by(const struct ruleset *rules, const struct rule *rule);
 
 static void print_rule(const struct ruleset *rules, const struct rule *rule)
 {
@@ -134,7 +136,7 @@ static void print_rule(const struct ruleset *rules, const struct rule *rule)
 		struct parts parts = { .rules = rules, .arena = arena };
 		rule_expr_rules(rule->expr, print_part, &parts);
 	}
-	print_used_by(rules, rule, arena);
+	print_used_by(rules, rule);
 	for (size_t i = 0; i < rule->test_count; i++)
 		printf("  test       %s %.*s\n", rule->tests[i].ok ? "ok  " : "fail", SLICE_ARG(rule->tests[i].text));
 	arena_destroy(&arena);
@@ -151,9 +153,8 @@ static void note_use(void *context, uint32_t index)
 	u->uses = u->uses || index == u->wanted;
 }
 
-static void print_used_by(const struct ruleset *rules, const struct rule *rule, struct arena *arena)
+static void print_used_by(const struct ruleset *rules, const struct rule *rule)
 {
-	(void)arena;
 	for (size_t i = 0; i < rules->meta_count; i++) {
 		const struct rule *meta = rules->table->list[rules->metas[i]];
 		struct user u = { .wanted = rule->index };
@@ -163,15 +164,39 @@ static void print_used_by(const struct ruleset *rules, const struct rule *rule, 
 	}
 }
 
+/* A symbol that a filter reports; false: it is none. */
+static bool print_symbol(const struct ruleset *rules, const char *name, const struct rule *rule)
+{
+	const struct filter_symbol *symbol = NULL;
+	const struct filter *filter = symbol_filter(name, &symbol);
+	bool defined = rule != NULL && rule->type != RULE_NONE;
+	if (filter == NULL && (rule == NULL || !rule->reported))
+		return false;
+	if (!defined) {
+		const char *describe = rule != NULL && rule->describe != NULL ? rule->describe :
+				       symbol != NULL ? symbol->describe : "a DNS list";
+		printf("%s: %s\n", name, describe);
+		printf("  score      %g%s\n", rule != NULL && rule->scored ? rule->score : symbol != NULL ? symbol->score : 0,
+		       rule != NULL && rule->scored ? "" : " (default)");
+	}
+	printf("  reported   by filter %s%s%s\n", filter != NULL ? filter->name : "dnsbl",
+	       rule == NULL || !rule->reported ? ", which is off" : "",
+	       defined && !rule_told_by_filter(rule) ? ", but the rule decides and its score counts" : "");
+	if (!defined && rule != NULL)
+		print_used_by(rules, rule);
+	return true;
+}
+
 static int explain(const struct ruleset *rules, char **names, int count)
 {
 	int status = EX_OK;
 	for (int i = 0; i < count; i++) {
 		const struct rule *rule = rule_table_find(rules->table, slice_str(names[i]));
-		if (rule != NULL && rule->type != RULE_NONE) {
+		bool defined = rule != NULL && rule->type != RULE_NONE;
+		if (defined)
 			print_rule(rules, rule);
+		if (print_symbol(rules, names[i], rule) || defined)
 			continue;
-		}
 		struct nearest near = nearest_begin(slice_str(names[i]));
 		for (size_t k = 0; k < rules->table->count; k++)
 			if (rules->table->list[k]->type != RULE_NONE)

@@ -1,6 +1,7 @@
 #include "proxy/rules_setup.h"
 
 #include "filters/content.h"
+#include "filters/symbols.h"
 
 static bool network_wanted(const struct config *config)
 {
@@ -10,14 +11,21 @@ static bool network_wanted(const struct config *config)
 	return true;
 }
 
-struct ruleset *rules_setup(const struct config *config, struct config_errors *errors)
+struct ruleset_options rules_options(const struct config *config)
 {
 	const struct config_rules *rules = config->rules;
-	const struct ruleset_options options = {
+	return (struct ruleset_options){
 		.net = network_wanted(config),
 		.cache_dir = rules->cache.len > 0 ? rules->cache.data : NULL,
 		.budget_ms = rules->rule_budget,
+		.reported = symbol_names(config->arena, config),
 	};
+}
+
+struct ruleset *rules_setup(const struct config *config, struct config_errors *errors)
+{
+	const struct config_rules *rules = config->rules;
+	const struct ruleset_options options = rules_options(config);
 	if (rules->paths.count == 0)
 		return NULL;
 	return ruleset_load(rules->paths.items, rules->paths.count, &options, errors);

@@ -6,6 +6,7 @@
 
 /* What is wrong with the files goes to errors; the set holds the rest. NULL:
  * rules.paths is empty. Paths that aren't there are errors. */
+struct ruleset_options rules_options(const struct config *config);
 struct ruleset *rules_setup(const struct config *config, struct config_errors *errors);
 
 #endif

@@ -183,6 +183,7 @@ struct rule {
 	enum action action;
 	struct refusal refusal;
 
+	bool reported;            /* the name of a filter's symbol */
 	bool skipped;             /* stands in a conditional that is false here */
 	bool wanted;              /* runs, or a rule that runs needs it */
 	enum rule_status status;
@@ -196,6 +197,12 @@ struct rule {
 static inline bool rule_is_hidden(const struct rule *rule)
 {
 	return rule->name.len >= 2 && rule->name.data[0] == '_' && rule->name.data[1] == '_';
+}
+
+/* What a filter reports and no rule that runs defines: the filter's word is its value. */
+static inline bool rule_told_by_filter(const struct rule *rule)
+{
+	return rule->reported && (!rule->wanted || rule->status == RULE_UNSUPPORTED);
 }
 
 /* A line that is no rule but that rules read: lists of addresses, domains. */

@@ -43,6 +43,22 @@ static void choose_all(struct ruleset *rules)
 	}
 }
 
+/* ---- what filters report ---- */
+
+static void mark_reported(struct ruleset *rules)
+{
+	for (const char *const *name = rules->options.reported; name != NULL && *name != NULL; name++)
+		rule_table_need(rules->table, slice_str(*name))->reported = true;
+}
+
+static void list_told(struct ruleset *rules)
+{
+	rules->told = arena_array(rules->arena, uint32_t, rules->table->count);
+	for (size_t i = 0; i < rules->table->count; i++)
+		if (rule_told_by_filter(rules->table->list[i]))
+			rules->told[rules->told_count++] = (uint32_t)i;
+}
+
 /* ---- metas ---- */
 
 struct meta_context {
@@ -57,8 +73,8 @@ static void push_matching(struct meta_context *c, struct expr_builder *b, struct
 	uint32_t *list = xcalloc(table->count + 1, sizeof(*list));
 	size_t n = 0;
 	for (size_t i = 0; i < table->count; i++)
-		if (table->list[i]->type != RULE_NONE && !table->list[i]->skipped && table->list[i] != c->rule &&
-		    slice_glob(glob, table->list[i]->name))
+		if (((table->list[i]->type != RULE_NONE && !table->list[i]->skipped) || table->list[i]->reported) &&
+		    table->list[i] != c->rule && slice_glob(glob, table->list[i]->name))
 			list[n++] = table->list[i]->index;
 	expr_push_sum(b, list, n);
 	free(list);
@@ -82,7 +98,7 @@ static bool meta_name(void *context, struct expr_builder *b, struct slice name, 
 	}
 	const struct rule *named = rule_table_find(c->rules->table, name);
 	/* What nobody defined never hits. */
-	if (named == NULL || named->type == RULE_NONE)
+	if (named == NULL || (named->type == RULE_NONE && !named->reported))
 		expr_push_number(b, 0);
 	else
 		expr_push_rule(b, named->index);
@@ -264,7 +280,7 @@ static void find_bad_part(void *context, uint32_t index)
 {
 	struct parts_context *c = context;
 	const struct rule *part = c->rules->table->list[index];
-	if (part->status != RULE_SUPPORTED && (c->bad == NULL || part->status > c->bad->status))
+	if (part->status != RULE_SUPPORTED && !rule_told_by_filter(part) && (c->bad == NULL || part->status > c->bad->status))
 		c->bad = part;
 }
 
@@ -329,6 +345,7 @@ void rule_compile(struct ruleset *rules)
 		.plain = rules->options.plain,
 		.rule_budget_us = rules->options.budget_ms * 1000,
 	};
+	mark_reported(rules);
 	rule_replace_tags(rules->table);
 	fold_skeletons(rules);
 	choose_all(rules);
@@ -339,5 +356,6 @@ void rule_compile(struct ruleset *rules)
 	check_unwanted(rules);
 	rules->engine = rule_engine_create(rules->table, &options);
 	match_unset(rules);
+	list_told(rules);
 	judge_metas(rules);
 }

@@ -90,9 +90,9 @@ static void try_segment(struct pass *p, uint32_t id, size_t segment)
 	if (entry->regex == NULL || enough(hit, entry->rule) || !applies(entry, p->channel, s, segment))
 		return;
 	bool was_over = hit->over_budget;
-	int64_t start = engine_now_us();
+	int64_t start = clock_us();
 	match_text(p->run, entry, entry->regex, s->text);
-	spend(p, entry, was_over, engine_now_us() - start);
+	spend(p, entry, was_over, clock_us() - start);
 }
 
 void engine_try_all(struct pass *p, uint32_t id)
@@ -100,20 +100,20 @@ void engine_try_all(struct pass *p, uint32_t id)
 	struct entry *entry = (struct entry *)(uintptr_t)&p->engine->entries[id];
 	struct engine_hit *hit = &p->run->hits[entry->rule->index];
 	bool was_over = hit->over_budget;
-	int64_t start = engine_now_us();
+	int64_t start = clock_us();
 	for (size_t i = 0; i < p->count; i++) {
 		if (enough(hit, entry->rule))
 			break;
 		if (entry->regex != NULL && applies(entry, p->channel, &p->segments[i], i))
 			match_text(p->run, entry, entry->regex, p->segments[i].text);
 		if (i % 16 == 15) {
-			int64_t now = engine_now_us();
+			int64_t now = clock_us();
 			spend(p, entry, was_over, now - start);
 			was_over = hit->over_budget;
 			start = now;
 		}
 	}
-	spend(p, entry, was_over, engine_now_us() - start);
+	spend(p, entry, was_over, clock_us() - start);
 }
 
 static void queue_add(struct engine_scratch *s, uint32_t id, size_t segment)

@@ -7,9 +7,9 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "rules/pattern_literals.h"
 #include "rules/prefilter.h"
 #include "rules/rule_engine.h"
@@ -97,13 +97,6 @@ enum channel engine_channel_of(enum rule_type type);
 static inline struct patterns_image *engine_image(const struct channel_index *c)
 {
 	return atomic_load((_Atomic(struct patterns_image *) *)(uintptr_t)&c->image);
-}
-
-static inline int64_t engine_now_us(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 /* An entry on every segment of the pass. */

@@ -14,7 +14,7 @@
 
 static double zero_or_unknown(const struct rule *rule)
 {
-	return rule->wanted && rule->status != RULE_UNSUPPORTED ? EXPR_UNKNOWN : 0;
+	return rule_told_by_filter(rule) || (rule->wanted && rule->status != RULE_UNSUPPORTED) ? EXPR_UNKNOWN : 0;
 }
 
 /* ---- the connection and the trace ---- */
@@ -339,6 +339,20 @@ void rule_scan_texts(struct rule_scan *s)
 
 /* ---- the end ---- */
 
+/* A filter in shadow has no effect: not through metas either. */
+static void hear_filters(struct rule_scan *s)
+{
+	const struct rule_table *table = s->rules->table;
+	for (size_t i = 0; i < s->rules->told_count; i++)
+		s->values[s->rules->told[i]] = 0;
+	for (size_t i = 0; s->in.hits != NULL && i < s->in.hits->count; i++) {
+		const struct hit *hit = &s->in.hits->list[i];
+		const struct rule *rule = rule_table_find(table, slice_str(hit->symbol));
+		if (rule != NULL && rule_told_by_filter(rule) && !hit->shadow)
+			s->values[rule->index] = 1;
+	}
+}
+
 static void run_evals(struct rule_scan *s)
 {
 	for (size_t i = 0; i < s->rules->eval_count; i++) {
@@ -394,6 +408,7 @@ bool rule_scan_finish(struct rule_scan *s)
 	s->phase = PHASE_END;
 	rule_scan_texts(s);
 	s->waiting = false;
+	hear_filters(s);
 	run_evals(s);
 	run_others(s);
 	if (s->waiting)
@@ -431,7 +446,8 @@ const struct rule_hit *rule_scan_hits(struct rule_scan *s, bool all, size_t *cou
 	size_t n = 0;
 	for (size_t i = 0; i < table->count; i++) {
 		const struct rule *rule = table->list[i];
-		if (!expr_known(s->values[i]) || s->values[i] == 0 || (!all && rule_is_hidden(rule)))
+		if (!expr_known(s->values[i]) || s->values[i] == 0 || rule_told_by_filter(rule) ||
+		    (!all && rule_is_hidden(rule)))
 			continue;
 		hits[n++] = (struct rule_hit){ rule, s->values[i], evidence_of(s, rule) };
 	}

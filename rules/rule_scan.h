@@ -28,6 +28,7 @@ struct rule_input {
 	bool client_in_received;        /* the client is a relay that Received tells of already */
 	bool envelope_known;            /* else the reverse-path is looked for in the header */
 	const struct facts *facts;
+	const struct hits *hits;        /* of filters: certain by the time of rule_scan_finish(); NULL: none */
 	struct questions *questions;    /* NULL: network rules don't run */
 	int64_t now;
 	struct slice hostname;          /* ours: "by" of the connection's relay */

@@ -31,6 +31,7 @@ static struct ruleset *finish(struct counted *c)
 	c->rules.lists = rule_lists_create(c->rules.table);
 	c->rules.patterns = eval_patterns_create(c->rules.arena);
 	rule_compile(&c->rules);
+	c->rules.options.reported = NULL; /* as the errors below */
 	c->rules.table->errors = NULL; /* the caller's, and may go before the set */
 	return &c->rules;
 }

@@ -14,6 +14,7 @@ struct ruleset_options {
 	int64_t budget_ms;     /* a rule's on one mail. 0: 50 */
 	const char *language;  /* of describe lines; NULL: en_US */
 	bool plain;            /* no prefilter: to measure and to compare */
+	const char *const *reported; /* symbols of filters, for metas; ends with NULL; NULL: none */
 };
 
 struct ruleset {
@@ -27,6 +28,8 @@ struct ruleset {
 	size_t meta_count;
 	uint32_t *evals;       /* indexes of wanted eval rules, by priority */
 	size_t eval_count;
+	uint32_t *told;        /* indexes of what filters tell: rule_told_by_filter() */
+	size_t told_count;
 };
 
 /*

@@ -37,7 +37,7 @@ filter reputation {{ enabled = off }}
 filter rate {{ enabled = off }}
 filter greylist {{ enabled = off }}
 filter bots {{ enabled = off }}
-rules {{ paths = {{"{TOP / 'rules' / 'shipped'}"}} }}
+rules {{ paths = {{"{TOP / 'rules' / 'shipped'}", "{Path(__file__).with_name('parity.cf')}"}} }}
 policy default {{ tag = 2  reject = 7 }}
 """
 LIMITS = """received-headers = 200
@@ -184,6 +184,7 @@ def assert_alike(mails, one, other, names):
     print(f"{len(mails)} mails by {names[0]} and {names[1]}: {len(differ)} differ; {actions}")
     assert len(mails) >= SAMPLE // 3 and len(one) == len(other) == len(mails)
     assert len({h for v in one for h, _ in v[2]}) > 10
+    assert {"PARITY_SPF_BAD", "PARITY_NAMELESS", "PARITY_NO_AUTHOR"} <= {h for v in one for h, _ in v[2]}
     assert len(actions) >= 2, "a sample on which all is one shows nothing"
     assert not differ
 
