@@ -112,11 +112,14 @@ struct config_limits {
 	int bare_lf;                /* enum bare_lf */
 };
 
+enum keep_mail { KEEP_NONE, KEEP_REFUSED, KEEP_ALL };
+
 struct config_state {
 	struct slice store;         /* lmdb:PATH, redis://host:port/db, memory: */
 	struct slice directory;     /* spool, journal, quarantine */
 	int64_t quarantine_keep;    /* ms */
-	uint64_t quarantine_size, journal_size;
+	uint64_t quarantine_size, journal_size, keep_size;
+	int keep_mail;              /* enum keep_mail */
 	int on_error;
 };
 

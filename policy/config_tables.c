@@ -291,6 +291,10 @@ static const struct setting_value ON_ERRORS[] = { /* as enum on_error of filters
 	{ "skip", 0 }, { "defer", 1 }, { NULL, 0 },
 };
 
+static const struct setting_value KEEP_MAILS[] = {
+	{ "off", KEEP_NONE }, { "refused", KEEP_REFUSED }, { "all", KEEP_ALL }, { NULL, 0 },
+};
+
 static const struct setting STATE[] = {
 	{ "store", SETTING_STRING, AT(state, store), .fallback = "lmdb:/var/lib/gatehouse",
 	  .help = "What greylisting, rates and reputations are kept in: lmdb:FOLDER, redis://host:port/db, "
@@ -304,6 +308,11 @@ static const struct setting STATE[] = {
 	  .help = "What may be held there; above it the oldest goes first. 0: any amount" },
 	{ "journal-size", SETTING_SIZE, AT(state, journal_size), .fallback = "256mb", .max = 1e15,
 	  .help = "Size of the journal that gatehouse why reads; 0: none is kept" },
+	{ "keep-mail", SETTING_ENUM, AT(state, keep_mail), .fallback = "off", .values = KEEP_MAILS,
+	  .help = "Copies for gatehouse replay: of refused messages, of all, or of none, as they hold what "
+		  "people write" },
+	{ "keep-size", SETTING_SIZE, AT(state, keep_size), .fallback = "256mb", .min = 1000, .max = 1e15,
+	  .help = "Size of these copies; above it the oldest goes first" },
 	{ "on-error", SETTING_ENUM, AT(state, on_error), .fallback = "skip", .values = ON_ERRORS,
 	  .help = "When the store doesn't answer: go on without it, or answer 451" },
 	{ 0 },

@@ -19,6 +19,15 @@ static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };
 
+/* Lines with "@" are for gatehouse replay. */
+static void print_lines(struct slice rest)
+{
+	struct slice line;
+	while (rest.data != NULL && rest.len > 0 && slice_split(&rest, '\n', &line))
+		if (!slice_starts(line, SLICE("@")))
+			printf("%.*s\n", SLICE_ARG(line));
+}
+
 static bool print_entries(const char *folder, const char *id)
 {
 	struct buf out = { 0 };
@@ -28,7 +37,7 @@ static bool print_entries(const char *folder, const char *id)
 		text = slice_sub(text, 1, text.len - 2);
 	size_t n = journal_find(folder, text, &out);
 	if (n > 0)
-		fwrite(out.data, 1, out.len, stdout);
+		print_lines(buf_slice(&out));
 	else
 		fprintf(stderr, "gatehouse why: the journal %s has nothing of %s\n", folder, id);
 	buf_free(&out);

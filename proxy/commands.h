@@ -15,6 +15,7 @@ int cli_spf(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_reload(int argc, char **argv);
 int cli_why(int argc, char **argv);
+int cli_replay(int argc, char **argv);
 /* Executed by the master only (proxy/worker_fds.h). */
 int compiler_main(int argc, char **argv);
 int worker_main(int argc, char **argv);

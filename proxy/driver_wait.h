@@ -24,6 +24,9 @@ struct wait_driver_config {
 	const struct store_config *store; /* NULL: store questions are temporary errors */
 	const struct scanner_config *scanner; /* NULL: its word is a temporary error; stays */
 	bool threaded;
+	/* Asked first of each question but jobs: true if it has the answer. NULL: nobody. */
+	bool (*recorded)(void *arg, const struct question *question, struct answer *answer_r);
+	void *recorded_arg;
 };
 
 #define WAIT_ERROR_MAX STORE_ERROR_MAX

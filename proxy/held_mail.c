@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "policy/kept.h"
+
 #define EXPIRE_EVERY 64u /* stored mails of a worker */
 
 static void take_recipients(struct quarantine_entry *e, const struct envelope *envelope, struct arena *arena)
@@ -45,4 +47,19 @@ bool held_mail_store(struct held_mail *held)
 	if (atomic_fetch_add(&stored, 1) % EXPIRE_EVERY == 0)
 		quarantine_expire(held->dir, held->entry.time - held->keep / 1000, held->max_size);
 	return ok;
+}
+
+bool held_mail_is_kept(const struct scan *scan, bool refused)
+{
+	const struct config_state *state = scan->snapshot->config->state;
+	return state->directory.len > 0 && scan->message.raw.len > 0 &&
+	       (state->keep_mail == KEEP_ALL || (refused && state->keep_mail == KEEP_REFUSED));
+}
+
+void held_mail_keep(const struct scan *scan, const char *id)
+{
+	const struct config_state *state = scan->snapshot->config->state;
+	char folder[1100];
+	snprintf(folder, sizeof(folder), "%.*s/kept", SLICE_ARG(slice_head(state->directory, 1000)));
+	kept_store(slice_str(folder), id, scan->message.raw, state->keep_size);
 }

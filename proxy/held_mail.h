@@ -20,4 +20,9 @@ void held_mail_prepare(struct held_mail *held, const struct scan *scan, const st
  * thread. False: held->error says why. */
 bool held_mail_store(struct held_mail *held);
 
+/* A copy of the message as it came is to be made for gatehouse replay. */
+bool held_mail_is_kept(const struct scan *scan, bool refused);
+/* Makes it. Blocks; on any thread. */
+void held_mail_keep(const struct scan *scan, const char *id);
+
 #endif

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "policy/journal.h"
+#include "proxy/session_record.h"
 
 #define TEXT_MAX 300u
 #define RECORDS_MAX 20u
@@ -212,5 +213,6 @@ void journal_entry_write(struct buf *out, const struct scan *scan, const struct 
 	add_what_if(out, scan, e);
 	if (!e->brief)
 		add_questions(out, scan);
+	session_record_write(out, scan, e->verdict, e->recipient, e->brief);
 	buf_add_char(out, '\n');
 }

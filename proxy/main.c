@@ -19,6 +19,7 @@ static const struct command COMMANDS[] = {
 	{ "rules", cli_rules, "list the rules, explain one" },
 	{ "spf", cli_spf, "what SPF says of a client, a HELO name and a sender" },
 	{ "why", cli_why, "what became of a message, and why" },
+	{ "replay", cli_replay, "a session of the journal again, under the rules of today" },
 	{ "shadow", cli_shadow, "what runs in shadow would have done" },
 	{ "quarantine", cli_quarantine, "list, show, release or expire mail that was put aside" },
 	{ "status", cli_status, "counters of a running gateway" },

@@ -355,6 +355,8 @@ enum milter_reply milter_end(struct milter *m)
 		how = bad->code >= 500 ? "reject" : "defer";
 	} else {
 		run_filters(m);
+		if (held_mail_is_kept(t->scan, t->verdict.refusal.code != 0))
+			held_mail_keep(t->scan, t->id);
 		reply = carry_out(m);
 		how = action_name(t->verdict.action);
 	}

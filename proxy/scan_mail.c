@@ -87,7 +87,8 @@ static bool run_recipients(struct scan *scan, struct wait *wait, const struct sc
 		scan->recipient = i;
 		if (judge)
 			run_phase(scan, wait, PHASE_RCPT, in->deadline_ms);
-		verdict_at_rcpt(about, i, relay_is_role_address(relay, &r->mailbox), &v);
+		r->role = relay_is_role_address(relay, &r->mailbox);
+		verdict_at_rcpt(about, i, r->role, &v);
 		r->accepted = v.action == ACTION_ACCEPT;
 		accepted = accepted || r->accepted;
 		if (!r->accepted && v.action >= refusal_r->action)
@@ -96,9 +97,11 @@ static bool run_recipients(struct scan *scan, struct wait *wait, const struct sc
 	return accepted;
 }
 
-static void run_content(struct scan *scan, struct wait *wait, const struct canonical *mail, int64_t deadline_ms)
+void scan_mail_content(struct scan *scan, struct wait *wait, const struct canonical *mail, bool had_8bit_header,
+		       int64_t deadline_ms)
 {
 	size_t max_headers = (size_t)scan->snapshot->config->limits->headers;
+	message_parse(&scan->message, scan->arena, mail->bytes, max_headers);
 	struct slice body = scan->message.body;
 	message_parse(&scan->message, scan->arena, slice_head(mail->bytes, mail->bytes.len - body.len), max_headers);
 	run_phase(scan, wait, PHASE_HEADERS, deadline_ms);
@@ -108,6 +111,7 @@ static void run_content(struct scan *scan, struct wait *wait, const struct canon
 	scan->message.size = mail->bytes.len;
 	scan->message.had_bare_lf = mail->had_bare_lf;
 	scan->message.had_long_line = mail->had_long_line;
+	scan->message.had_8bit_header = had_8bit_header;
 	run_phase(scan, wait, PHASE_END, deadline_ms);
 }
 
@@ -120,7 +124,7 @@ void scan_mail(struct arena *arena, const struct snapshot *snapshot, struct wait
 	struct wait *wait = wait_begin(driver, scan->questions, in->now);
 	const struct verdict_input about = {
 		.snapshot = snapshot, .client = &scan->client, .envelope = &scan->envelope, .hits = &scan->hits,
-		.arena = arena,
+		.arena = arena, .facts = &scan->facts,
 	};
 	struct verdict refusal = { .action = ACTION_NONE };
 	message_parse(&scan->message, arena, mail.bytes, (size_t)snapshot->config->limits->headers);
@@ -130,7 +134,7 @@ void scan_mail(struct arena *arena, const struct snapshot *snapshot, struct wait
 	run_phase(scan, wait, PHASE_HELO, in->deadline_ms);
 	run_phase(scan, wait, PHASE_MAIL, in->deadline_ms);
 	bool accepted = run_recipients(scan, wait, in, &about, &refusal);
-	run_content(scan, wait, &mail, in->deadline_ms);
+	scan_mail_content(scan, wait, &mail, scan->message.had_8bit_header, in->deadline_ms);
 	verdict_at_end(&about, &result_r->verdict);
 	if (!accepted) {
 		refusal.score = result_r->verdict.score;

@@ -7,6 +7,7 @@
  * that its Received fields name, and the reverse-path in Return-Path or the
  * like.
  */
+#include "message/canonical.h"
 #include "policy/verdict.h"
 #include "proxy/driver_wait.h"
 
@@ -27,6 +28,10 @@ struct scan_mail_result {
 	struct verdict verdict;         /* of all: what the sender would see in the end */
 	int64_t spent_us;
 };
+
+/* The phases HEADERS to END of a scan whose recipients are known. */
+void scan_mail_content(struct scan *scan, struct wait *wait, const struct canonical *mail, bool had_8bit_header,
+		       int64_t deadline_ms);
 
 /* Everything in the arena. */
 void scan_mail(struct arena *arena, const struct snapshot *snapshot, struct wait_driver *driver,

@@ -380,20 +380,12 @@ static void each_answered(struct transaction *t, const char *how, const struct r
 	finish(t, how, last->code, last->enhanced, last->text);
 }
 
-static void judged(void *arg)
+static void carry_out(struct transaction *t)
 {
-	struct transaction *t = arg;
-	struct worker *w = t->session->worker;
-	t->filters_running = false;
-	t->t_filtered = now_ms(t);
 	if (transaction_each_due(t)) {
-		judgement_end_each(t->scan, t->id, &t->verdict, w->stats, w->row);
-		remember(t);
 		transaction_each(t, each_answered);
 		return;
 	}
-	judgement_end(t->scan, t->id, &t->verdict, w->stats, w->row);
-	remember(t);
 	if (t->verdict.refusal.code != 0) {
 		const struct refusal *r = &t->verdict.refusal;
 		finish(t, action_name(t->verdict.action), r->code, r->enhanced, r->text);
@@ -409,11 +401,26 @@ static void judged(void *arg)
 		return;
 	}
 	if (t->verdict.action == ACTION_REDIRECT) {
-		transaction_redirect(t, still_there, on_delivered);
+		transaction_redirect(t, still_there, on_delivered, t);
 		return;
 	}
 	delivery_content(t->delivery, buf_slice(&t->added), slice_from(t->scan->message.raw, t->scan->message.head.len),
 			 still_there, on_delivered, t);
+}
+
+static void judged(void *arg)
+{
+	struct transaction *t = arg;
+	struct worker *w = t->session->worker;
+	t->filters_running = false;
+	t->t_filtered = now_ms(t);
+	if (transaction_each_due(t))
+		judgement_end_each(t->scan, t->id, &t->verdict, w->stats, w->row);
+	else
+		judgement_end(t->scan, t->id, &t->verdict, w->stats, w->row);
+	remember(t);
+	if (!transaction_keep(t, t->verdict.refusal.code != 0, carry_out))
+		carry_out(t);
 }
 
 static void start_end(struct transaction *t)

@@ -4,6 +4,7 @@
 #include "proxy/trace.h"
 #include "proxy/transaction_log.h"
 #include "proxy/transaction_quarantine.h"
+#include "proxy/transaction_redirect.h"
 
 struct each {
 	struct transaction *t;
@@ -145,12 +146,20 @@ static void choose_group(struct each *e, size_t first)
 		e->left[i] = e->left[i] && !e->in_group[i];
 }
 
+/* Behind a redirection the backend knows nothing of the others any more: those come last. */
+static size_t next_left(const struct each *e, bool redirected)
+{
+	size_t i = 0, count = e->t->scan->envelope.recipient_count;
+	while (i < count && !(e->left[i] && (e->verdicts[i].action == ACTION_REDIRECT) == redirected))
+		i++;
+	return i;
+}
+
 static void next_group(struct each *e)
 {
 	struct transaction *t = e->t;
-	size_t first = 0, count = t->scan->envelope.recipient_count;
-	while (first < count && !e->left[first])
-		first++;
+	size_t count = t->scan->envelope.recipient_count;
+	size_t first = next_left(e, false) < count ? next_left(e, false) : next_left(e, true);
 	if (first == count) {
 		conclude(e);
 		return;
@@ -161,6 +170,8 @@ static void next_group(struct each *e)
 	trace_header_section(&t->added, t->scan, &t->verdict, t->id);
 	if (t->verdict.action == ACTION_QUARANTINE)
 		transaction_quarantine(t, on_quarantined);
+	else if (t->verdict.action == ACTION_REDIRECT)
+		transaction_redirect(t, still_there, on_delivered, e);
 	else
 		delivery_content(t->delivery, buf_slice(&t->added),
 				 slice_from(t->scan->message.raw, t->scan->message.head.len), still_there, on_delivered, e);

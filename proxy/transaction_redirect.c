@@ -8,6 +8,7 @@ struct redirecting {
 	struct envelope envelope; /* the same sender, one recipient */
 	bool (*still_there)(void *arg);
 	outcome_fn *done;
+	void *arg;                /* of these two */
 };
 
 static void not_taken(const struct redirecting *r, struct slice why)
@@ -18,7 +19,21 @@ static void not_taken(const struct redirecting *r, struct slice why)
 	};
 	log_error(session_log(t->session), "redirect", "%s: %.*s is not taken: %.*s", t->id,
 		  SLICE_ARG(t->verdict.redirect), SLICE_ARG(why));
-	r->done(r->t, &outcome);
+	r->done(r->arg, &outcome);
+}
+
+static bool is_there(void *arg)
+{
+	const struct redirecting *r = arg;
+	return r->still_there(r->arg);
+}
+
+static void on_content(void *arg, const struct outcome *o)
+{
+	const struct redirecting *r = arg;
+	struct outcome one = o->each != NULL && o->each[0].code != 0 ? o->each[0] : *o;
+	one.each = NULL; /* its recipient is none of the transaction's */
+	r->done(r->arg, &one);
 }
 
 static void on_recipient(void *arg, const struct outcome *o)
@@ -31,16 +46,19 @@ static void on_recipient(void *arg, const struct outcome *o)
 	}
 	r->envelope.recipients[0].accepted = true;
 	delivery_content(t->delivery, buf_slice(&t->added),
-			 slice_from(t->scan->message.raw, t->scan->message.head.len), r->still_there, r->done, t);
+			 slice_from(t->scan->message.raw, t->scan->message.head.len), is_there, on_content, r);
 }
 
-void transaction_redirect(struct transaction *t, bool (*still_there)(void *arg), outcome_fn *done)
+void transaction_redirect(struct transaction *t, bool (*still_there)(void *arg), outcome_fn *done, void *arg)
 {
 	struct redirecting *r = arena_new(t->arena, struct redirecting);
 	struct session *s = t->session;
 	const struct recipient none = { .accepted = false };
 	struct backend *backend = delivery_backend(t->delivery), *routed;
-	*r = (struct redirecting){ .t = t, .envelope = t->scan->envelope, .still_there = still_there, .done = done };
+	*r = (struct redirecting){
+		.t = t, .envelope = t->scan->envelope, .still_there = still_there, .done = done, .arg = arg,
+	};
+	r->envelope.prdr = false;
 	r->envelope.recipients = NULL;
 	r->envelope.recipient_count = r->envelope.recipient_cap = 0;
 	struct recipient *to = envelope_add(&r->envelope, &none, t->arena);

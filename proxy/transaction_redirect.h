@@ -10,7 +10,8 @@
 #include "proxy/transaction.h"
 
 /* t->added must hold the header section. A backend that doesn't take the
- * address is our trouble: done gets a 451, so nothing is lost. */
-void transaction_redirect(struct transaction *t, bool (*still_there)(void *arg), outcome_fn *done);
+ * address is our trouble: done(arg) gets a 451, so nothing is lost. The
+ * outcome is one, for all recipients. t->delivery is another afterwards. */
+void transaction_redirect(struct transaction *t, bool (*still_there)(void *arg), outcome_fn *done, void *arg);
 
 #endif

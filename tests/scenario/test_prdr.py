@@ -61,6 +61,8 @@ def gate(place):
 policy strict { recipients = {strict@example.org} actions = {"CONTENT_BARE_LF=reject"} }
 policy later { recipients = {later@example.org} actions = {"CONTENT_BARE_LF=defer"} }
 policy held { recipients = {held@example.org} actions = {"CONTENT_BARE_LF=quarantine"} }
+policy moved { recipients = {moved@example.org} redirect-to = spam@example.org actions = {"CONTENT_BARE_LF=redirect"} }
+policy gone { recipients = {gone@example.org} redirect-to = other@example.org actions = {"CONTENT_BARE_LF=redirect"} }
 policy marked { recipients = {marked@example.org} actions = {"CONTENT_BARE_LF=tag"} subject-tag = "[SPAM]" }
 """
     with PrdrBackend() as b, Gatehouse(place / "g", backend=b.port, extra=extra) as g:
@@ -231,3 +233,14 @@ def test_recipients_on_two_backends_come_apart(place):
         assert c.code("MAIL FROM:<a@example.net> PRDR") == 250
         assert c.code("RCPT TO:<b@example.org>") == 250
         assert c.code("RCPT TO:<x@own.example>") == 452
+
+
+def test_redirected_ones_come_last(gate):
+    with Client(gate.port) as c:
+        c.hello()
+        begin(c, ["moved@example.org", "bob@example.org", "gone@example.org"])
+        got = answers(c, 3, LF)
+    assert [code for code, _ in got] == [250, 250, 250, 250]
+    assert gate.backend.rcpts() == [["bob@example.org"], ["spam@example.org"], ["other@example.org"]]
+    assert b"X-Gatehouse-Original-To: <moved@example.org>\r\n" in gate.backend.messages[1]["data"]
+    assert b"X-Gatehouse-" not in gate.backend.messages[0]["data"]
