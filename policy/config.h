@@ -71,6 +71,10 @@ struct config_backend {
 	struct slice tls_ca, tls_name;
 	struct slice_list tls_fingerprints;
 	struct slice_list domains;  /* recipients it takes; empty: all */
+	struct slice_list users;    /* logins it is for; empty: everybody */
+	struct slice verify_with;   /* title of the backend that knows the recipients; empty: this one */
+	int64_t verify_cache;       /* ms; 0: each recipient is asked for each time */
+	int64_t health_check;       /* ms; 0: only while it fails */
 	int64_t priority, weight;
 	int64_t connections;        /* idle ones kept, per worker */
 	int64_t connect_timeout, reply_timeout, data_timeout; /* ms */

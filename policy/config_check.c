@@ -146,6 +146,10 @@ static void check_backend(struct check *c, size_t i)
 	if (b->transparent && b->address.ip.family == 0)
 		fail_nth(c, section, i, "transparent", "needs an IP address as address");
 	const struct section_values *v = written(c->config, section, i);
+	const struct config_backend *asked = config_backend_find(c->config, b->verify_with);
+	if (b->verify_with.len > 0 && (asked == NULL || asked->maildir.len > 0))
+		fail(c, v->values, "verify-with", "there is no section backend %.*s with an address",
+		     SLICE_ARG(b->verify_with));
 	check_domains(c, v->values, &b->domains);
 	check_fingerprints(c, section, i, "tls-fingerprints", &b->tls_fingerprints);
 }

@@ -151,12 +151,25 @@ static const struct setting BACKEND[] = {
 	  .help = "SHA-256 of server certificates to trust, in hex" },
 	{ "domains", SETTING_DOMAINS, AT(backend, domains), .fallback = "",
 	  .help = "Domains of the recipients it takes. Empty: all" },
+	{ "users", SETTING_STRINGS, AT(backend, users), .fallback = "",
+	  .help = "Logins whose mail it takes: ada, @example.org for all logins that end so, * for all who "
+		  "have authenticated. It goes before what domains say. Empty: everybody's" },
+	{ "verify-with", SETTING_STRING, AT(backend, verify_with), .fallback = "",
+	  .help = "Name of the backend section whose server is asked whether a recipient exists, for a server or "
+		  "folder that takes any. Empty: the server that gets the mail is asked" },
+	{ "verify-cache", SETTING_TIME, AT(backend, verify_cache), .fallback = "0", .max = 30 * DAY,
+	  .help = "How long the state remembers that the server knows no such recipient (5.1.1 and its "
+		  "like), and with verify-with also that it does: meanwhile it is not asked again. 0: asked each "
+		  "time" },
 	{ "priority", SETTING_INT, AT(backend, priority), .fallback = "10", .max = 65535,
 	  .help = "Lower ones are used first" },
 	{ "weight", SETTING_INT, AT(backend, weight), .fallback = "1", .min = 1, .max = 65535,
 	  .help = "Share of the connections among those of one priority" },
 	{ "connections", SETTING_INT, AT(backend, connections), .fallback = "8", .max = 10000,
 	  .help = "Idle connections that each worker keeps for reuse" },
+	{ "health-check", SETTING_TIME, AT(backend, health_check), .fallback = "60s", .max = DAY,
+	  .help = "A server that nobody has had to do with for so long is connected to, to learn whether it "
+		  "works and what it offers. 0: only while it fails" },
 	{ "connect-timeout", SETTING_TIME, AT(backend, connect_timeout), .fallback = "30s", .min = 100,
 	  .max = 5 * MINUTE,
 	  .help = "How long connecting, the greeting included, may take" },

@@ -82,14 +82,19 @@ static void note_name(struct auth *a, struct slice response)
 
 /* ---- what is offered */
 
+/* The first; one that works before one that doesn't. */
 static struct backend *auth_backend(const struct session *s)
 {
+	struct backend *first = NULL;
 	for (size_t i = 0; i < s->worker->backend_count; i++) {
 		struct backend *b = s->worker->backends[i];
-		if (route_has(s, b) && (backend_caps(b)->bits & CAP_AUTH) && !backend_is_maildir(b))
+		if (!route_has(s, b) || !(backend_caps(b)->bits & CAP_AUTH) || backend_is_maildir(b))
+			continue;
+		if (backend_healthy(b))
 			return b;
+		first = first ? first : b;
 	}
-	return NULL;
+	return first;
 }
 
 const char *auth_mechanisms(const struct session *s)
@@ -148,6 +153,7 @@ static void succeed(struct session *s, const struct reply *reply)
 	delivery_home_close(&s->home);
 	s->home.conn = a->conn;
 	s->home.authenticated = true;
+	s->home.backend = backend_conn_backend(s->home.conn);
 	a->conn = NULL;
 	log_info(session_log(s), "auth", "%.*s by %s", SLICE_ARG(s->client.login), a->mechanism);
 	struct buf out = { 0 };

@@ -9,7 +9,7 @@
 #include "proxy/backend_private.h"
 
 #define IDLE_SECONDS 60
-#define PROBE_RETRY_SECONDS 5
+#define PROBE_RETRY_MS 5000
 
 /* ---- a backend */
 
@@ -106,14 +106,16 @@ bool backend_healthy(const struct backend *b)
 
 /* ---- connecting */
 
-static void probe_later(struct backend *b);
+static void probe_later(struct backend *b, int64_t ms);
 
 static void note_health(struct backend *b, bool failed)
 {
 	if (failed && !b->failed && b->probe == NULL)
-		probe_later(b);
+		probe_later(b, PROBE_RETRY_MS);
 	b->failed = failed;
-	if (failed)
+	if (!failed)
+		b->heard_ms = worker_now_ms(b->worker);
+	else
 		stats_add(b->worker->stats, b->worker->row, STAT_BACKEND_FAILURES, 1);
 }
 
@@ -302,29 +304,37 @@ static void probe_again(evutil_socket_t fd, short what, void *arg)
 	backend_probe(arg);
 }
 
+static void probe_later(struct backend *b, int64_t ms)
+{
+	const struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (int)(ms % 1000) * 1000 };
+	if (b->probe_timer == NULL)
+		b->probe_timer = event_new(b->worker->base, -1, 0, probe_again, b);
+	event_add(b->probe_timer, &tv);
+}
+
 static void probed(void *arg, struct backend_conn *conn, const char *why)
 {
 	struct backend *b = arg;
 	b->probe = NULL;
-	if (conn != NULL) {
-		backend_conn_release(&conn, true);
+	if (conn == NULL) {
+		log_warn(&b->worker->log, "backend", "%s: %s", b->peer, why);
+		probe_later(b, PROBE_RETRY_MS);
 		return;
 	}
-	log_warn(&b->worker->log, "backend", "%s: %s", b->peer, why);
-	probe_later(b);
-}
-
-static void probe_later(struct backend *b)
-{
-	const struct timeval retry = { .tv_sec = PROBE_RETRY_SECONDS };
-	if (b->probe_timer == NULL)
-		b->probe_timer = event_new(b->worker->base, -1, 0, probe_again, b);
-	event_add(b->probe_timer, &retry);
+	backend_conn_release(&conn, true);
+	if (b->config->health_check > 0)
+		probe_later(b, b->config->health_check);
 }
 
 void backend_probe(struct backend *b)
 {
-	if (!backend_is_maildir(b) && b->probe == NULL && (!b->caps.known || b->failed) && !b->worker->draining)
+	int64_t ms = b->config->health_check, due = b->heard_ms + ms - worker_now_ms(b->worker);
+	bool works = b->caps.known && !b->failed;
+	if (backend_is_maildir(b) || b->probe != NULL || b->worker->draining || (works && ms == 0))
+		return;
+	if (works && due > 0) /* mail has told meanwhile */
+		probe_later(b, due);
+	else
 		b->probe = backend_connect(b, NULL, true, probed, b);
 }
 

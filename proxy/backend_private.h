@@ -18,6 +18,7 @@ struct backend {
 	size_t idle_count;
 	struct backend_conn *leaving; /* nobody's any more; a last reply is due */
 	bool failed;                /* the last connection was */
+	int64_t heard_ms;           /* when it was last known to work */
 	struct event *probe_timer;
 	struct backend_wait *probe;
 };

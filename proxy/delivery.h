@@ -33,6 +33,7 @@ struct delivery;
 struct delivery_home {
 	struct backend_conn *conn;
 	bool authenticated;       /* as the session's client, with it */
+	struct backend *backend;  /* with which one, once authenticated */
 };
 void delivery_home_close(struct delivery_home *home);
 

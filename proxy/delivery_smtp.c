@@ -122,10 +122,21 @@ static void on_connected(void *arg, struct backend_conn *conn, const char *why)
 		advance(s);
 }
 
+/* Not where the session's client has authenticated with another backend. */
+static bool at_home(const struct smtp *s)
+{
+	const struct delivery_home *home = s->d->home;
+	return !home->authenticated || home->backend == s->d->backend;
+}
+
 static void connect_now(struct smtp *s)
 {
 	struct delivery *d = s->d;
 	s->stage = STAGE_CONNECT;
+	if (!at_home(s)) {
+		s->wait = backend_connect(d->backend, d->client, s->retried, on_connected, s);
+		return;
+	}
 	if (d->home->conn != NULL) {
 		struct backend_conn *conn = d->home->conn;
 		d->home->conn = NULL;
@@ -232,7 +243,7 @@ static void add_mail(struct buf *line, const struct smtp *s)
 	const struct envelope *e = s->d->envelope;
 	unsigned caps = backend_conn_caps(s->conn)->bits;
 	buf_printf(line, "MAIL FROM:<%.*s>", SLICE_ARG(e->sender.text));
-	add_params(line, e->params, s->d->home->authenticated ? caps : caps & ~(unsigned)CAP_AUTH);
+	add_params(line, e->params, s->d->home->authenticated && at_home(s) ? caps : caps & ~(unsigned)CAP_AUTH);
 	buf_add_str(line, "\r\n");
 }
 
@@ -668,7 +679,9 @@ static void smtp_destroy(struct delivery *d)
 	backend_connect_cancel(&s->wait);
 	if (s->conn != NULL && s->stage != STAGE_IDLE)
 		backend_conn_drop(&s->conn);
-	if (s->conn != NULL && backend_conn_bound(s->conn) && !s->mail_ok)
+	if (s->conn != NULL && !at_home(s))
+		backend_conn_release(&s->conn, !s->mail_ok);
+	else if (s->conn != NULL && backend_conn_bound(s->conn) && !s->mail_ok)
 		d->home->conn = s->conn;
 	else if (s->conn != NULL && s->mail_ok && d->home->authenticated && backend_conn_usable(s->conn))
 		rset_and_keep(s);

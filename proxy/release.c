@@ -132,11 +132,12 @@ static bool make_envelope(struct release *r, const struct quarantine_open *mail,
 	return true;
 }
 
-static struct backend *one_backend(struct release *r)
+static struct backend *one_backend(struct release *r, struct slice login)
 {
 	struct backend *backend = NULL;
 	r->session.worker = &r->worker;
 	r->session.listen = &r->listen;
+	r->session.client.login = login;
 	for (size_t i = 0; i < r->envelope.recipient_count; i++) {
 		struct backend *b = route_choose(&r->session, &r->envelope.recipients[i].mailbox);
 		if (b == NULL || (backend != NULL && b != backend))
@@ -169,7 +170,7 @@ bool release_mail(const struct snapshot *snapshot, const struct quarantine_open 
 	r.worker.tls = ready ? tls_set_create(&r.client_only, NULL, error) : NULL;
 	if (ready && r.worker.tls == NULL)
 		ready = say(&r, error);
-	struct backend *backend = ready ? one_backend(&r) : NULL;
+	struct backend *backend = ready ? one_backend(&r, mail->entry.client.login) : NULL;
 	if (ready && backend == NULL)
 		say(&r, "its recipients have no backend, or not the same one");
 	if (backend != NULL)

@@ -14,7 +14,7 @@ bool route_has(const struct session *s, const struct backend *backend)
 }
 
 /* 2: its domains name it; 1: it takes everything; 0: not this one. */
-static int fits(const struct config_backend *config, struct slice domain)
+static int fits_domain(const struct config_backend *config, struct slice domain)
 {
 	if (config->domains.count == 0)
 		return 1;
@@ -27,11 +27,33 @@ static int fits(const struct config_backend *config, struct slice domain)
 	return 0;
 }
 
-static int best_fit(const struct route_candidate *list, size_t count, struct slice domain)
+/* 4: its users name the login; 3: the end of it; 2: whoever has one; 1: it is
+ * for everybody; 0: not this one. */
+static int fits_user(const struct config_backend *config, struct slice login)
+{
+	int fit = config->users.count == 0 ? 1 : 0;
+	for (size_t i = 0; login.len > 0 && i < config->users.count; i++) {
+		struct slice u = config->users.items[i];
+		int one = slice_eq(u, SLICE("*")) ? 2 : slice_eq_nocase(u, login) ? 4 :
+			  u.len > 1 && u.data[0] == '@' && slice_ends_nocase(login, u) ? 3 : 0;
+		fit = one > fit ? one : fit;
+	}
+	return fit;
+}
+
+#define USERS 4 /* from here on the login decided */
+
+static int fits(const struct config_backend *config, const struct route_target *target)
+{
+	int user = fits_user(config, target->login), domain = fits_domain(config, target->domain);
+	return user > 0 && domain > 0 ? (user - 1) * USERS + domain : 0;
+}
+
+static int best_fit(const struct route_candidate *list, size_t count, const struct route_target *target)
 {
 	int best = 0;
 	for (size_t i = 0; i < count; i++) {
-		int fit = fits(list[i].config, domain);
+		int fit = fits(list[i].config, target);
 		best = fit > best ? fit : best;
 	}
 	return best;
@@ -44,12 +66,13 @@ static bool before(const struct route_candidate *a, const struct route_candidate
 	return a->config->priority < b->config->priority;
 }
 
-int route_pick(const struct route_candidate *list, size_t count, struct slice domain, uint32_t random)
+int route_pick(const struct route_candidate *list, size_t count, const struct route_target *target,
+	       uint32_t random)
 {
-	int fit = best_fit(list, count, domain), best = -1;
+	int fit = best_fit(list, count, target), best = -1;
 	uint64_t total = 0;
 	for (size_t i = 0; fit > 0 && i < count; i++)
-		if (fits(list[i].config, domain) == fit && (best < 0 || before(&list[i], &list[best])))
+		if (fits(list[i].config, target) == fit && (best < 0 || before(&list[i], &list[best])))
 			best = (int)i;
 	if (best < 0)
 		return -1;
@@ -57,7 +80,7 @@ int route_pick(const struct route_candidate *list, size_t count, struct slice do
 	for (int pass = 0; pass < 2; pass++) {
 		uint64_t at = pass > 0 ? random % total : 0;
 		for (size_t i = 0; i < count; i++) {
-			if (fits(list[i].config, domain) != fit || before(first, &list[i]))
+			if (fits(list[i].config, target) != fit || before(first, &list[i]))
 				continue;
 			uint64_t weight = (uint64_t)list[i].config->weight;
 			if (pass == 0)
@@ -85,16 +108,29 @@ static size_t candidates(const struct session *s, struct route_candidate *list, 
 	return count;
 }
 
+static struct route_target target_of(const struct session *s, const struct mailbox *recipient)
+{
+	return (struct route_target){ recipient->domain, s->client.login };
+}
+
+/* The login is not named by any: who has authenticated stays with whom knows him. */
+static bool stays(const struct session *s, const struct route_candidate *list, size_t count,
+		  const struct route_target *target)
+{
+	return s->home.authenticated && best_fit(list, count, target) <= USERS;
+}
+
 struct backend *route_choose(const struct session *s, const struct mailbox *recipient)
 {
 	size_t most = s->worker->backend_count;
-	if (s->home.authenticated && s->home.conn != NULL)
-		return backend_conn_backend(s->home.conn);
+	const struct route_target target = target_of(s, recipient);
 	struct route_candidate *list = xcalloc(most + 1, sizeof(*list));
 	size_t *from = xcalloc(most + 1, sizeof(*from));
 	size_t count = candidates(s, list, from);
-	int at = route_pick(list, count, recipient->domain, arc4random());
+	int at = route_pick(list, count, &target, arc4random());
 	struct backend *b = at < 0 ? NULL : s->worker->backends[from[at]];
+	if (stays(s, list, count, &target))
+		b = s->home.backend;
 	free(list);
 	free(from);
 	return b;
@@ -102,11 +138,15 @@ struct backend *route_choose(const struct session *s, const struct mailbox *reci
 
 bool route_takes(const struct session *s, const struct backend *backend, const struct mailbox *recipient)
 {
-	int fit = fits(backend_config(backend), recipient->domain);
-	for (size_t i = 0; i < s->worker->backend_count; i++) {
-		const struct backend *b = s->worker->backends[i];
-		if (route_has(s, b) && fits(backend_config(b), recipient->domain) > fit)
-			return false;
-	}
-	return fit > 0 || s->home.authenticated;
+	size_t most = s->worker->backend_count;
+	const struct route_target target = target_of(s, recipient);
+	struct route_candidate *list = xcalloc(most + 1, sizeof(*list));
+	size_t *from = xcalloc(most + 1, sizeof(*from));
+	size_t count = candidates(s, list, from);
+	int fit = fits(backend_config(backend), &target);
+	bool takes = stays(s, list, count, &target) ? backend == s->home.backend :
+						      fit > 0 && fit == best_fit(list, count, &target);
+	free(list);
+	free(from);
+	return takes;
 }

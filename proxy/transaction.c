@@ -6,6 +6,7 @@
 #include "filters/pipeline.h"
 #include "filters/state.h"
 #include "proxy/judgement.h"
+#include "proxy/recipient_check.h"
 #include "proxy/route.h"
 #include "proxy/trace.h"
 #include "proxy/transaction_each.h"
@@ -29,6 +30,7 @@ static void destroy(struct transaction *t)
 	struct session *s = t->session;
 	s->transaction = NULL;
 	transaction_quarantine_wait(t);
+	recipient_check_cancel(t);
 	delivery_destroy(&t->delivery);
 	driver_drop_arena(s->worker->driver, t->scan, &t->arena);
 	buf_free(&t->chunk);
@@ -149,7 +151,7 @@ static bool try_another(struct transaction *t)
 		return false;
 	delivery_destroy(&t->delivery);
 	t->delivery = delivery_create(next, &t->scan->client, &t->scan->envelope, &t->session->home);
-	delivery_rcpt(t->delivery, t->scan->recipient, on_recipient, t);
+	recipient_check_ask(t, on_recipient, t);
 	return true;
 }
 
@@ -203,7 +205,7 @@ static void recipient_judged(void *arg)
 	if (!judgement_recipient(t->scan, t->id, &refusal))
 		refuse_recipient(t, &refusal);
 	else if (choose_backend(t))
-		delivery_rcpt(t->delivery, t->scan->recipient, on_recipient, t);
+		recipient_check_ask(t, on_recipient, t);
 }
 
 static void start_recipient(struct transaction *t)

@@ -37,6 +37,7 @@ struct transaction {
 	bool in_chunks, chunk_last;  /* content comes by BDAT; this chunk is the last */
 	uint64_t chunk_size, chunk_left;
 	int64_t t_mail, t_rcpt, t_data, t_end, t_filtered, t_done; /* monotonic ms */
+	struct recipient_check *check; /* proxy/recipient_check.c; NULL: not under way */
 	struct each *each;           /* proxy/transaction_each.c; NULL: one answer for all */
 	struct quarantining *quarantining; /* proxy/transaction_quarantine.c; NULL: not under way */
 	char id[TRACE_ID_LEN + 1];

@@ -1,5 +1,6 @@
 """Several backends: which gets the mail, what happens when one is down; IPv6
 and unix sockets; parameters that go through, and those that must not."""
+import base64
 import socket
 import threading
 import time
@@ -311,3 +312,104 @@ def test_transparent(place):
                 c.close()
         assert peers[-2:] == ["127.0.0.5", "127.0.0.6"]
         assert len(b.messages) == 2
+
+
+AUTH = FakeBackend.EHLO.replace(b"250 ENHANCED", b"250-AUTH PLAIN\r\n250 ENHANCED")
+PLAIN = {name: base64.b64encode(f"\0{name}\0secret".encode()).decode() for name in ("ada", "bob", "eve@own.example")}
+
+
+def test_by_user(place):
+    """Whom users of a backend name goes there; else to the one that knows the login; nobody else does."""
+    with FakeBackend(script={"AUTH": b"235 2.7.0 ok\r\n"}, ehlo=AUTH) as first, FakeBackend(ehlo=AUTH) as adas, \
+            FakeBackend(ehlo=AUTH) as ends, Gatehouse(
+                place / "g", backend=first.port, listen_settings="auth-without-tls = on",
+                extra=backend("adas", adas.port, "users = {ada}") + backend("ends", ends.port, 'users = {"@own.example"}')) as g:
+        assert offers(g, "AUTH PLAIN")
+        for login, to in ((None, first), ("bob", first), ("ada", adas), ("eve@own.example", ends)):
+            before = len(to.messages)
+            with Client(g.port) as c:
+                c.hello()
+                if login:
+                    assert c.code("AUTH PLAIN " + PLAIN[login]) == 235
+                for _ in range(2):
+                    code, text = c.mail(body=b"From: ada@example.org\r\n\r\nx\r\n")
+                    assert code == 250, (login, text, g.log())
+                assert c.code("MAIL FROM:<a@example.org>") == 250
+                assert [c.code(f"RCPT TO:<{x}@example.org>") for x in "bc"] == [250, 250]
+            assert len(to.messages) == before + 2, login
+        assert (len(first.messages), len(adas.messages), len(ends.messages)) == (4, 2, 2)
+
+
+def test_health_is_looked_after(place):
+    """A server that stops working is known before a mail is there for it; so is what one has learnt."""
+    with FakeBackend() as good, FakeBackend() as bad, Gatehouse(
+            place / "g", backend=bad.port, backend_settings="priority = 1 health-check = 200ms",
+            extra=backend("second", good.port, "priority = 2 health-check = 200ms")) as g:
+        assert offers(g, "8BITMIME")
+        for b in (good, bad):
+            b.ehlo = DSN
+        assert offers(g, "DSN"), "what EHLO offers is learnt without any mail"
+        bad.stop()
+        assert g.wait_log(f"event=backend.*{bad.port}")
+        with Client(g.port) as c:
+            c.hello()
+            assert c.mail()[0] == 250
+        assert len(good.messages) == 1
+
+
+def rcpts(b, name):
+    return sum(f"RCPT TO:<{name}@example.org>" in x for x in b.commands)
+
+
+def test_refused_recipients_are_remembered(place):
+    """What was said of an address is said again without asking; what was said of a sender or a moment is not."""
+    def answer(c, f):
+        last = b.commands[-1]
+        c.sendall(b"550 5.1.1 <nobody> User unknown\r\n" if "nobody" in last else b"550 5.7.1 not from you\r\n"
+                  if "picky" in last else b"450 4.2.1 not now\r\n" if "busy" in last else b"250 2.1.5 ok\r\n")
+        return True
+    with FakeBackend(script={"RCPT": answer}) as b, Gatehouse(place / "g", backend=b.port, workers=2,
+                                                              backend_settings="verify-cache = 2s") as g:
+        assert offers(g, "8BITMIME")
+        for _ in range(3):
+            with Client(g.port) as c:
+                c.hello()
+                assert c.code("MAIL FROM:<a@example.net>") == 250
+                code, text = c.cmd("RCPT TO:<nobody@EXAMPLE.org>")
+                assert code == 550 and text.startswith("5.1.1 <nobody> User unknown")
+                assert c.code("RCPT TO:<picky@example.org>") == 550
+                assert c.code("RCPT TO:<busy@example.org>") == 450
+                assert c.code("RCPT TO:<bob@example.org>") == 250
+        assert [rcpts(b, x) for x in ("nobody", "picky", "busy", "bob")] == [0, 3, 3, 3]
+        assert sum("nobody" in x for x in b.commands) == 1
+        end = time.time() + 10
+        while sum("nobody" in x for x in b.commands) < 2 and time.time() < end:
+            time.sleep(0.3)
+            with Client(g.port) as c:
+                c.hello()
+                c.code("MAIL FROM:<a@example.net>")
+                assert c.code("RCPT TO:<nobody@example.org>") == 550
+        assert sum("nobody" in x for x in b.commands) == 2, "not for ever"
+
+
+def test_another_server_knows_the_recipients(place):
+    """A folder takes any; the server named by verify-with is asked, with a null sender, and gets no mail."""
+    def answer(c, f):
+        c.sendall(b"550 no such user\r\n" if "nobody" in knows.commands[-1] else b"250 ok\r\n")
+        return True
+    with FakeBackend(script={"RCPT": answer}) as knows, Gatehouse(
+            place / "g", backend_settings="verify-with = knows verify-cache = 1h", listen_settings="backends = {main}",
+            extra=backend("knows", knows.port)) as g, Client(g.port) as c:
+        c.hello()
+        for _ in range(2):
+            assert c.mail("nobody@example.org")[0] == 550
+            assert c.code("RSET") == 250
+            assert c.mail("bob@example.org")[0] == 250
+        assert len(g.delivered()) == 2 and not knows.messages
+        assert (rcpts(knows, "nobody"), rcpts(knows, "bob")) == (1, 1)
+        assert set(x for x in knows.commands if x.startswith("MAIL")) == {"MAIL FROM:<>"}
+        knows.stop()
+        assert c.code("MAIL FROM:<a@example.net>") == 250
+        assert c.code("RCPT TO:<nobody@example.org>") == 550
+        assert c.code("RCPT TO:<eve@example.org>") == 451, "nobody knows: the sender is to come again"
+        assert c.code("RCPT TO:<bob@example.org>") == 250
