@@ -1,6 +1,8 @@
 """What the benchmarks share: servers to measure, timing, a table."""
 import contextlib
 import os
+import random
+import re
 import resource
 import shutil
 import subprocess
@@ -81,3 +83,35 @@ def raise_limits():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
+
+
+def cpu_us(pids):
+    """µs of CPU that these processes took so far, to the ns (not in ticks)."""
+    return sum(int(p.read_text().split()[0]) for pid in pids for p in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1000
+
+
+def percentile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * share))]
+
+
+def test_data():
+    """The folder of test data, or None."""
+    data = Path(os.environ.get("GATEHOUSE_SHARED", TOP.parent / "shared")) / "data"
+    return data if data.is_dir() else None
+
+
+def real_mails(count):
+    """Paths of mails out of all corpora, in an order that mixes them and is always the same."""
+    sys.path.insert(0, str(TOP / "tests" / "corpus"))
+    from hit_rates import labelled, sample
+    mails = [p for paths in sample(labelled(test_data()), count).values() for p in paths]
+    random.Random(1).shuffle(mails)
+    return mails[:count]
+
+
+def over_smtp(mail):
+    """A saved mail's content as a client sends it: CRLF, dots stuffed."""
+    mail = mail.replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    mail = re.sub(rb"(?m)^\.", b"..", mail)
+    return mail if mail.endswith(b"\r\n") else mail + b"\r\n"

@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gatehouse import TOP, free_port, wait_for_port
+from gatehouse import free_port, wait_for_port
+from unpacked import unpacked
 
 PACKAGES = ("sendmail-bin", "sendmail-base", "sendmail-cf", "libwrap0")
-ROOT = TOP / "build" / "sendmail"
 
 MC = """divert(-1)
 divert(0)dnl
@@ -48,30 +48,19 @@ MAILER(`smtp')dnl
 """
 
 
-def unpacked():
+def program_folder():
     """The folder of the binary and its configuration sources, or None."""
-    if (ROOT / ".complete").exists():
-        return ROOT
-    if os.geteuid() != 0 or not shutil.which("dpkg") or not shutil.which("m4"):
-        return None
-    shutil.rmtree(ROOT, ignore_errors=True)
-    (ROOT / "deb").mkdir(parents=True)
-    got = subprocess.run(["apt-get", "download", *PACKAGES], cwd=ROOT / "deb", capture_output=True)
-    files = list((ROOT / "deb").glob("*.deb"))
-    if got.returncode != 0 or len(files) < len(PACKAGES):
-        return None
-    for f in files:
-        subprocess.run(["dpkg", "-x", f, ROOT], check=True)
-    (ROOT / "usr/libexec/sendmail/sendmail").chmod(0o755)  # not set-gid: it writes its own queue
-    (ROOT / ".complete").touch()
-    return ROOT
+    root = unpacked("sendmail", PACKAGES) if shutil.which("m4") else None
+    if root:
+        (root / "usr/libexec/sendmail/sendmail").chmod(0o755)  # not set-gid: it writes its own queue
+    return root
 
 
 class Sendmail:
     """with Sendmail(folder, backend=port, milter="unix:/…") as s: … s.port"""
 
     def __init__(self, folder, backend, milter, flags="F=T", delivery="background"):
-        root = unpacked()
+        root = program_folder()
         if root is None:
             pytest.skip("skipped: Sendmail can't be had (it takes root, dpkg, m4 and Debian's packages)")
         self.folder = Path(folder)
