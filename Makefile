@@ -64,7 +64,7 @@ unit-build: $(UNIT)
 
 # Built by a make of its own kind: once for all targets, and never stale.
 fuzz-lib:
-	@$(MAKE) --no-print-directory KIND=fuzz CC=$(FUZZ_CC) build/fuzz/libgatehouse.a
+	@$(MAKE) --no-print-directory KIND=fuzz CC="$(FUZZ_CC)" build/fuzz/libgatehouse.a
 build/fuzz/%: tests/fuzz/%.c fuzz-lib
 	$(FUZZ_CC) $(CPPFLAGS) $(PKG_CFLAGS) -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -o $@ $< build/fuzz/libgatehouse.a $(LDLIBS)
 SANITIZE_fuzz = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -O1
