@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from corpora import unpack
+from corpora import Signer, check_delivered, numbered_and_signed, sample, send_all
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 import authdata  # noqa: E402
 from fake_backend import FakeBackend  # noqa: E402
-from gatehouse import Client  # noqa: E402
+from gatehouse import TOP, Client  # noqa: E402
 from milter import MilterGate  # noqa: E402
 from sendmail import Sendmail  # noqa: E402
 
@@ -201,28 +201,28 @@ def test_dkim_holds_for_us_and_downstream(tmp_path, canon):
         assert dkim.verify(seen, dnsfunc=lambda name, timeout=5: record.encode())
 
 
+def left_alone(raw):
+    """Sendmail writes From anew unless it is one plain address; it adds what is missing above and below."""
+    return re.search(rb"(?m)^From: (?:[\w ]+ <[\w.-]+@[\w.-]+>|[\w.-]+@[\w.-]+)\r$", raw) and raw.count(b"\nFrom:") <= 1
+
+
 def test_corpora(tmp_path, data):
-    files = [f for f in sorted(unpack(data).glob("*/**/*")) if f.is_file() and not f.name.startswith(".")]
-    files = files[::max(1, len(files) // 200)][:200]
-    with Place(tmp_path, limits="received-headers = 100") as place:
-        codes = {}
-        with Client(place.sendmail.port) as c:
-            c.hello()
-            for f in files:
-                raw = re.sub(rb"\r\n|\r|\n", b"\r\n", f.read_bytes().replace(b"\0", b""))
-                raw = re.sub(rb"(?m)^\.", b"..", raw if raw.endswith(b"\r\n") else raw + b"\r\n")
-                if raw.startswith(b"From "):
-                    raw = raw.split(b"\r\n", 1)[1]
-                code, text = c.mail(body=raw)
-                codes.setdefault(code, []).append((f, text))
-        print({k: len(v) for k, v in codes.items()})
-        # Sendmail itself refuses mail with too many hops (554 5.4.6).
-        assert set(codes) <= {250, 550, 554}, codes
-        end = time.time() + 60
-        while time.time() < end and len(place.backend.messages) < len(codes[250]):
+    """As in Postfix: nothing hangs or is lost, and what was signed still is."""
+    count, signer = 1000, Signer()
+    mails, signed = numbered_and_signed(sample(data, count), signer, left_alone)
+    place = Place(tmp_path, limits="received-headers = 100", extra=f'rules {{ paths = {{"{TOP / "rules" / "shipped"}"}} }}')
+    (tmp_path / "zone").write_text(ZONE + authdata.txt("s1._domainkey.pass.example", signer.record))
+    with place:
+        start = time.time()
+        replies = send_all(place.sendmail.port, mails)
+        taken = sum(code == 250 for code, _ in replies)
+        print(f"{count} mails in {time.time() - start:.1f} s")
+        end = time.time() + 120
+        while time.time() < end and len(place.backend.messages) < taken:
             time.sleep(0.1)
-        assert len(place.backend.messages) == len(codes[250])
-        assert all(m["data"].count(b"\r\nX-Spam-Status: ") == 1 for m in place.backend.messages)
+        verified = check_delivered(mails, replies, [m["data"] for m in place.backend.messages], signer, signed)
+        print(f"{verified} signatures hold")
+        assert verified > count // 8 and taken > count // 2
 
 
 def test_reload_under_load_and_stop(tmp_path):
