@@ -60,6 +60,7 @@ class FakeBackend:
                 c, _ = self.sock.accept()
             except OSError:
                 return
+            c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             self.open.append(c)
             threading.Thread(target=self._serve, args=(c,), daemon=True).start()
