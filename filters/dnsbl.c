@@ -123,6 +123,7 @@ static void conclude(struct scan *scan, const struct dnslist *list, struct slice
 	struct hit *hit = scan_hit(scan, list->symbol, "%.*s in %.*s: %s", SLICE_ARG(what), SLICE_ARG(list->zone),
 				   ip_text(&ip, code));
 	hit->score = snapshot_score(scan->snapshot, list->symbol, score);
+	hit->shadow = hit->shadow || list->shadow;
 	if (hit->describe == NULL)
 		hit->describe = list->type == DNSLIST_CLIENT ? "the client stands in a DNS list" :
 						       "the sender's domain stands in a DNS list";

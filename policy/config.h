@@ -156,6 +156,7 @@ struct config_list {
 	int type;                   /* enum list_type */
 	struct slice file;          /* an entry a line; empty: entries alone */
 	struct slice_list entries;
+	bool shadow;                /* noted what it would do, not done */
 	const struct list *loaded;  /* policy/lists.h */
 };
 
@@ -165,6 +166,7 @@ struct config_dnslist {
 	int type;                   /* enum dnslist_type, policy/dnslist.h */
 	double score;
 	struct slice_list codes;    /* "127.0.0.2=3.5" */
+	bool shadow;
 	bool enabled;
 };
 

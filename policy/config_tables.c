@@ -422,6 +422,8 @@ static const struct setting LIST[] = {
 	{ "file", SETTING_STRING, AT(list, file), .fallback = "",
 	  .help = "A file with an entry a line; # begins a comment. Read with the configuration" },
 	{ "entries", SETTING_STRINGS, AT(list, entries), .fallback = "", .help = "Further entries" },
+	{ "shadow", SETTING_BOOL, AT(list, shadow), .fallback = "off",
+	  .help = "What it would do is noted, not done" },
 	{ 0 },
 };
 const struct section config_list_section = {
@@ -443,6 +445,8 @@ static const struct setting DNSLIST[] = {
 	  .help = "Scores by what the list answers: 127.0.0.2=3, 127.0.0.4/30=4, or by bits of the last "
 		  "octet: &4=1.5. Those that fit add up" },
 	{ "enabled", SETTING_BOOL, AT(dnslist, enabled), .fallback = "on", .help = "Whether it is asked" },
+	{ "shadow", SETTING_BOOL, AT(dnslist, shadow), .fallback = "off",
+	  .help = "What it says is recorded, but has no effect" },
 	{ 0 },
 };
 const struct section config_dnslist_section = {

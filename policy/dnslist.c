@@ -92,6 +92,7 @@ static void make(struct making *m, const struct config_dnslist *section, struct 
 	list->symbol = make_symbol(arena, section->title);
 	list->type = (enum dnslist_type)section->type;
 	list->score = section->score;
+	list->shadow = section->shadow;
 	list->zone = section->zone.count > 0 ? section->zone.items[0] : SLICE_EMPTY;
 	list->codes = arena_array(arena, struct dnslist_code, section->codes.count + 6);
 	if (list->zone.len == 0 && k != NULL) {

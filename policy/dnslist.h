@@ -22,6 +22,7 @@ struct dnslist {
 	const char *symbol;  /* "DNSBL_SPAMCOP" */
 	enum dnslist_type type;
 	double score;        /* of any record, where there are no codes */
+	bool shadow;         /* its hits don't count */
 	struct dnslist_code *codes;
 	size_t code_count;
 };

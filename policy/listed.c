@@ -56,18 +56,23 @@ static bool denies(const struct verdict_input *in, const struct list *list, stru
 	       (in->facts != NULL && list_has_domain(list, in->facts->author.domain, entry_r));
 }
 
+static bool counts(const struct verdict_input *in, const struct config_list *list)
+{
+	return !list->shadow || in->with_lists;
+}
+
 struct listed listed_in(const struct verdict_input *in, const struct config_policy *policy)
 {
 	struct listed l = { 0 };
 	const struct policy_made *made = policy->made;
 	for (size_t i = 0; made != NULL && made->allow[i] != NULL; i++)
-		if (allows(in, made->allow[i]->loaded, &l.entry)) {
+		if (counts(in, made->allow[i]) && allows(in, made->allow[i]->loaded, &l.entry)) {
 			l.allowed = true;
 			l.list = made->allow[i]->title;
 			return l;
 		}
 	for (size_t i = 0; made != NULL && made->deny[i] != NULL; i++)
-		if (denies(in, made->deny[i]->loaded, &l.entry)) {
+		if (counts(in, made->deny[i]) && denies(in, made->deny[i]->loaded, &l.entry)) {
 			l.denied = true;
 			l.list = made->deny[i]->title;
 			return l;

@@ -70,7 +70,7 @@ struct weighing {
 
 static bool counts(const struct verdict_input *in, const struct weighing *w, const struct hit *h)
 {
-	return !h->shadow && h != in->without && h->phase <= w->upto &&
+	return (!h->shadow || h == in->with) && h != in->without && h->phase <= w->upto &&
 	       (h->recipient == -1 || h->recipient == w->recipient) && !policy_skips(w->policy, h->filter);
 }
 
@@ -251,21 +251,6 @@ static void note_shadow(struct verdict *v, const struct verdict *would)
 	v->would = would->action;
 }
 
-void verdict_at_rcpt(const struct verdict_input *in, size_t recipient, bool role_address,
-		     struct verdict *verdict_r)
-{
-	const struct config_policy *policy = policy_for(in, (int)recipient);
-	const struct config_policy *shadow = find_policy(in, (int)recipient, true);
-	struct verdict would;
-	rcpt_under(in, policy, (int)recipient, role_address, verdict_r);
-	if (policy->shadow) {
-		unenforced(in, verdict_r, (int)recipient, PHASE_RCPT);
-	} else if (shadow != policy) {
-		rcpt_under(in, shadow, (int)recipient, role_address, &would);
-		note_shadow(verdict_r, &would);
-	}
-}
-
 static enum action by_score(const struct config_policy *p, const struct weighed *sum)
 {
 	const struct {
@@ -291,12 +276,11 @@ static double from_score(const struct config_policy *p, enum action action)
 	return from[action];
 }
 
-static void end_under(const struct verdict_input *in, const struct config_policy *policy, int recipient,
+static void end_under(const struct verdict_input *in, const struct config_policy *policy, int recipient, bool role,
 		      struct verdict *v)
 {
 	*v = (struct verdict){ .action = ACTION_ACCEPT, .policy = policy, .required = policy->tag };
 	struct listed list = listed_in(in, policy);
-	bool role = recipient >= 0 && in->envelope->recipients[recipient].role;
 	const struct weighing w = { policy, recipient, PHASE_END, role, list.allowed };
 	struct weighed sum = weigh(in, &w);
 	enum action scored = list.allowed ? ACTION_ACCEPT : by_score(policy, &sum);
@@ -315,18 +299,64 @@ static void end_under(const struct verdict_input *in, const struct config_policy
 	}
 }
 
-void verdict_for(const struct verdict_input *in, int recipient, struct verdict *verdict_r)
+/* ---- what is done, and what shadows would do */
+
+typedef void under_fn(const struct verdict_input *in, const struct config_policy *policy, int recipient, bool role,
+		      struct verdict *v);
+
+static const struct config_list *shadow_list(const struct config_list *const *lists)
+{
+	while (lists != NULL && *lists != NULL && !(*lists)->shadow)
+		lists++;
+	return lists != NULL ? *lists : NULL;
+}
+
+/* What the policy's lists in shadow would have changed. */
+static void note_lists(const struct verdict_input *in, const struct config_policy *policy, int recipient, bool role,
+		       under_fn *under, struct verdict *v)
+{
+	const struct policy_made *made = policy->made;
+	struct verdict_input what_if = *in;
+	struct verdict would;
+	if (made == NULL || (shadow_list(made->allow) == NULL && shadow_list(made->deny) == NULL))
+		return;
+	what_if.with_lists = true;
+	struct listed list = listed_in(&what_if, policy);
+	under(&what_if, policy, recipient, role, &would);
+	if (would.action == v->action || list.list.len == 0)
+		return;
+	v->shadow_list = list.list;
+	v->would = would.action;
+}
+
+static void decide(const struct verdict_input *in, int recipient, bool role, enum phase upto, under_fn *under,
+		   struct verdict *v)
 {
 	const struct config_policy *policy = policy_for(in, recipient);
 	const struct config_policy *shadow = find_policy(in, recipient, true);
 	struct verdict would;
-	end_under(in, policy, recipient, verdict_r);
+	under(in, policy, recipient, role, v);
 	if (policy->shadow) {
-		unenforced(in, verdict_r, recipient, PHASE_END);
-	} else if (shadow != policy) {
-		end_under(in, shadow, recipient, &would);
-		note_shadow(verdict_r, &would);
+		unenforced(in, v, recipient, upto);
+		return;
 	}
+	if (shadow != policy) {
+		under(in, shadow, recipient, role, &would);
+		note_shadow(v, &would);
+	}
+	if (v->shadow_policy == NULL)
+		note_lists(in, policy, recipient, role, under, v);
+}
+
+void verdict_at_rcpt(const struct verdict_input *in, size_t recipient, bool role_address, struct verdict *verdict_r)
+{
+	decide(in, (int)recipient, role_address, PHASE_RCPT, rcpt_under, verdict_r);
+}
+
+void verdict_for(const struct verdict_input *in, int recipient, struct verdict *verdict_r)
+{
+	bool role = recipient >= 0 && in->envelope->recipients[recipient].role;
+	decide(in, recipient, role, PHASE_END, end_under, verdict_r);
 }
 
 /* ---- for all of them */

@@ -29,8 +29,9 @@ struct verdict {
 	const struct config_policy *policy;
 	struct slice why;            /* for people: "score 13.1, reject from 12", "SPF_FAIL", "list vip: example.org" */
 	bool disagreement;           /* the recipients' policies differ: they have to come one by one */
-	/* What a policy in shadow would have done; NULL: there is none, or no difference. */
+	/* What a policy in shadow, or a list in shadow, would have done; NULL, empty: there is none, or no difference. */
 	const struct config_policy *shadow_policy;
+	struct slice shadow_list;
 	enum action would;
 };
 
@@ -43,6 +44,8 @@ struct verdict_input {
 	const struct facts *facts;   /* NULL: nobody is vouched for */
 	const char *id;              /* for {id} in texts, or NULL */
 	const struct hit *without;   /* left out: what if it had not been found; or NULL */
+	const struct hit *with;      /* counted though it is in shadow: what if; or NULL */
+	bool with_lists;             /* lists in shadow count: what if */
 	bool apart;                  /* this sender's recipients disagreed before: no sharing at all */
 };
 

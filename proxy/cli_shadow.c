@@ -9,22 +9,29 @@
 #include <sysexits.h>
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "policy/journal.h"
 #include "proxy/cli_config.h"
+#include "proxy/cli_promote.h"
 #include "proxy/commands.h"
 
 static const char usage[] =
-	"usage: gatehouse shadow [-c FILE]\n"
+	"usage: gatehouse shadow [-c FILE] [--json]\n"
+	"       gatehouse shadow promote [-c FILE] [--write] NAME...\n"
 	"Counts, over the journal, what ran in shadow: each symbol with the ham and spam it was found in, and each\n"
-	"policy with what it would have done. To make it real, take `shadow = on` out of its section and reload.\n";
+	"symbol, list and policy with the ham and spam it would have refused. Spam is what was tagged or worse.\n"
+	"promote makes it real: NAME is a symbol or rule, or the name of a filter, policy, list or dnslist section,\n"
+	"with that word in front if several have it (\"policy trial\"). It shows which line to change; --write changes it.\n";
 
 static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' }, { "json", no_argument, NULL, 'j' },
+	{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
 };
 
 struct row {
 	struct slice name;
-	size_t ham, spam;
+	size_t ham, spam;                 /* mails it was found in, or that it would have changed */
+	size_t refused_ham, refused_spam; /* that it would have refused */
 };
 
 struct summary {
@@ -33,7 +40,7 @@ struct summary {
 	size_t count, cap, mails;
 };
 
-static void count(struct summary *s, struct slice name, bool spam)
+static struct row *row(struct summary *s, struct slice name)
 {
 	size_t i = 0;
 	while (i < s->count && !slice_eq(s->rows[i].name, name))
@@ -44,8 +51,38 @@ static void count(struct summary *s, struct slice name, bool spam)
 	}
 	if (i == s->count)
 		s->rows[s->count++] = (struct row){ .name = arena_copy(s->arena, name) };
-	s->rows[i].ham += !spam;
-	s->rows[i].spam += spam;
+	return &s->rows[i];
+}
+
+static void count_found(struct summary *s, struct slice name, bool spam)
+{
+	struct row *r = row(s, name);
+	r->ham += !spam;
+	r->spam += spam;
+}
+
+static bool refuses(struct slice action)
+{
+	return slice_eq(action, SLICE("reject")) || slice_eq(action, SLICE("defer")) ||
+	       slice_eq(action, SLICE("greylist"));
+}
+
+/* "symbol IPREV_NONE would have: reject", "policy trial would have: tag" */
+static void count_would(struct summary *s, struct slice text, bool spam)
+{
+	size_t at = slice_find(text, SLICE(" would have: "));
+	struct slice name = slice_head(text, at), action = slice_from(text, at + 13);
+	if (at == SLICE_NPOS)
+		return;
+	if (slice_starts(name, SLICE("symbol ")))
+		name = slice_from(name, 7); /* counted as found already */
+	else
+		count_found(s, text, spam);
+	if (!refuses(action))
+		return;
+	struct row *r = row(s, slice_starts(text, SLICE("symbol ")) ? name : text);
+	r->refused_ham += !spam;
+	r->refused_spam += spam;
 }
 
 /* The verdict line begins "verdict ACTION ". */
@@ -61,10 +98,10 @@ static void add_line(struct summary *s, struct slice line, bool spam)
 	struct slice rest = slice_trim_left(slice_from(line, 8));
 	size_t colon = slice_find(line, SLICE(" in shadow: "));
 	if (slice_starts(line, SLICE("shadow  ")))
-		count(s, rest, spam);
+		count_would(s, rest, spam);
 	else if (slice_starts(line, SLICE("hit     ")) && colon != SLICE_NPOS &&
 		 colon < slice_find(line, SLICE(": ")))
-		count(s, slice_head(rest, slice_chr(rest, ' ')), spam);
+		count_found(s, slice_head(rest, slice_chr(rest, ' ')), spam);
 }
 
 static void add_entry(void *arg, struct slice entry)
@@ -84,13 +121,36 @@ static int by_count(const void *a, const void *b)
 	return n != m ? (n < m ? 1 : -1) : slice_cmp(x->name, y->name);
 }
 
-static void print(struct summary *s)
+static void print_text(const struct summary *s)
 {
-	if (s->count > 0)
-		qsort(s->rows, s->count, sizeof(*s->rows), by_count);
-	printf("%zu entries in the journal\n%8s %8s  in shadow\n", s->mails, "ham", "spam");
+	printf("%zu entries in the journal\n%17s %17s\n%8s %8s %8s %8s\n", s->mails, "in", "would refuse", "ham", "spam",
+	       "ham", "spam");
 	for (size_t i = 0; i < s->count; i++)
-		printf("%8zu %8zu  %.*s\n", s->rows[i].ham, s->rows[i].spam, SLICE_ARG(s->rows[i].name));
+		printf("%8zu %8zu %8zu %8zu  %.*s\n", s->rows[i].ham, s->rows[i].spam, s->rows[i].refused_ham,
+		       s->rows[i].refused_spam, SLICE_ARG(s->rows[i].name));
+}
+
+static void print_json(const struct summary *s)
+{
+	struct buf out = { 0 };
+	struct json j = json_begin(&out);
+	json_open_object(&j);
+	json_num(&j, "entries", (int64_t)s->mails);
+	json_key(&j, "shadow");
+	json_open_array(&j);
+	for (size_t i = 0; i < s->count; i++) {
+		json_open_object(&j);
+		json_str(&j, "name", s->rows[i].name);
+		json_num(&j, "ham", (int64_t)s->rows[i].ham);
+		json_num(&j, "spam", (int64_t)s->rows[i].spam);
+		json_num(&j, "refused_ham", (int64_t)s->rows[i].refused_ham);
+		json_num(&j, "refused_spam", (int64_t)s->rows[i].refused_spam);
+		json_close_object(&j);
+	}
+	json_close_array(&j);
+	json_close_object(&j);
+	puts(buf_cstr(&out));
+	buf_free(&out);
 }
 
 int cli_shadow(int argc, char **argv)
@@ -98,10 +158,15 @@ int cli_shadow(int argc, char **argv)
 	const char *path = NULL;
 	char folder[1100];
 	int c, status = EX_CONFIG;
+	bool json = false;
 	optind = 1;
+	if (argc > 1 && strcmp(argv[1], "promote") == 0)
+		return cli_promote(argc - 1, argv + 1, usage);
 	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
 		if (c == 'c')
 			path = optarg;
+		else if (c == 'j')
+			json = true;
 		else
 			return fputs(usage, c == 'h' ? stdout : stderr), c == 'h' ? EX_OK : EX_USAGE;
 	}
@@ -113,7 +178,12 @@ int cli_shadow(int argc, char **argv)
 	} else {
 		snprintf(folder, sizeof(folder), "%.*s/journal", SLICE_ARG(slice_head(config->state->directory, 1000)));
 		journal_each(folder, add_entry, &s);
-		print(&s);
+		if (s.count > 0)
+			qsort(s.rows, s.count, sizeof(*s.rows), by_count);
+		if (json)
+			print_json(&s);
+		else
+			print_text(&s);
 		status = EX_OK;
 	}
 	free(s.rows);

@@ -71,6 +71,8 @@ static void add_verdict(struct buf *out, const struct scan *scan, const struct j
 	if (v->shadow_policy != NULL)
 		buf_printf(out, "shadow  policy %.*s would have: %s\n", SLICE_ARG(v->shadow_policy->title),
 			   action_name(v->would));
+	else if (v->shadow_list.len > 0)
+		buf_printf(out, "shadow  list %.*s would have: %s\n", SLICE_ARG(v->shadow_list), action_name(v->would));
 }
 
 static void add_hits(struct buf *out, const struct scan *scan, const struct journal_entry *e)
@@ -152,11 +154,12 @@ static void add_questions(struct buf *out, const struct scan *scan)
 
 /* ---- what would have made it different */
 
-static void judge(const struct scan *scan, int recipient, const struct hit *without, struct verdict *verdict_r)
+static void judge(const struct scan *scan, int recipient, const struct hit *without, const struct hit *with,
+		  struct verdict *verdict_r)
 {
 	const struct verdict_input in = {
 		.snapshot = scan->snapshot, .client = &scan->client, .envelope = &scan->envelope, .hits = &scan->hits,
-		.arena = scan->arena, .facts = &scan->facts, .without = without, .apart = scan->apart,
+		.arena = scan->arena, .facts = &scan->facts, .without = without, .with = with, .apart = scan->apart,
 	};
 	if (recipient >= 0)
 		verdict_at_rcpt(&in, (size_t)recipient, scan->envelope.recipients[recipient].role, verdict_r);
@@ -188,10 +191,10 @@ static void add_what_if(struct buf *out, const struct scan *scan, const struct j
 	for (size_t i = 0; i < scan->hits.count && i < WHAT_IF_MAX; i++) {
 		const struct hit *h = &scan->hits.list[i];
 		struct verdict v;
-		if (h->shadow)
-			continue;
-		judge(scan, e->recipient, h, &v);
-		if (v.action != e->verdict->action)
+		judge(scan, e->recipient, h->shadow ? NULL : h, h->shadow ? h : NULL, &v);
+		if (v.action != e->verdict->action && h->shadow)
+			buf_printf(out, "shadow  symbol %s would have: %s\n", h->symbol, action_name(v.action));
+		else if (v.action != e->verdict->action)
 			buf_printf(out, "if not  %s: %s\n", h->symbol, action_name(v.action));
 	}
 }
@@ -202,7 +205,7 @@ void journal_entry_write(struct buf *out, const struct scan *scan, const struct 
 	const struct journal_entry *e = &copy;
 	struct verdict of_recipient;
 	if (copy.recipient >= 0) {
-		judge(scan, copy.recipient, NULL, &of_recipient);
+		judge(scan, copy.recipient, NULL, NULL, &of_recipient);
 		copy.verdict = &of_recipient;
 	}
 	add_first_line(out, scan, e);

@@ -53,9 +53,10 @@ static void list_hits(const struct hits *hits, struct buf *out)
 
 static void add_shadow(struct line *l, const struct verdict *v)
 {
-	if (v->shadow_policy == NULL)
+	if (v->shadow_policy == NULL && v->shadow_list.len == 0)
 		return;
-	add(l, "shadow_policy", v->shadow_policy->title);
+	add(l, "shadow_policy", v->shadow_policy ? v->shadow_policy->title : SLICE_EMPTY);
+	add(l, "shadow_list", v->shadow_list);
 	add(l, "would", slice_str(action_name(v->would)));
 }
 

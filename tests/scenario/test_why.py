@@ -1,6 +1,8 @@
 """gatehouse why: each answer that isn't 250 can be explained by its id."""
+import json
 import re
 import subprocess
+import time
 
 import pytest
 from fake_backend import FakeBackend
@@ -114,17 +116,92 @@ def test_a_journal_cut_off_by_a_crash_goes_on(gate):
     assert why(g, id_of(text))[0] == 0 and why(g, id_of(text2))[0] == 0
 
 
-def test_shadow_summary(gate):
-    g = gate("""policy default { scores = {"SPF_FAIL=15"} reject = off }
+def shadow(g, *args, status=0):
+    done = subprocess.run([g.program, "shadow", *args[:1], "-c", str(g.conf), *args[1:]] if args else
+                          [g.program, "shadow", "-c", str(g.conf)], capture_output=True, text=True, timeout=30)
+    assert done.returncode == status, done.stderr
+    return done.stdout
+
+
+SHADOWS = """policy default { scores = {"SPF_FAIL=15"} reject = off deny = {bad} allow = {good} }
+list bad { type = domains entries = {example.net} shadow = on }
+list good { type = networks entries = {192.0.2.0/24} }
 policy trial { shadow = on recipients = {"@example.org"} reject = 10 scores = {"SPF_FAIL=15"} }
 networks { trusted = {10.0.0.1} internal = {10.0.0.1} }
-filter iprev { shadow = on }
-""")
+filter iprev {
+  shadow = on  # for a week
+  fail = reject
+}
+filter bots { shadow = on }
+"""
+
+
+def test_shadow_summary(gate):
+    g = gate(SHADOWS)
     for _ in range(3):
         assert send(g)[0] == 250
-    assert send(g, "ada@example.net")[0] == 250
-    done = subprocess.run([g.program, "shadow", "-c", str(g.conf)], capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0 and done.stdout.startswith("4 entries")
-    assert re.search(r"(?m)^ +0 +3  policy trial would have: reject$", done.stdout)
-    assert re.search(r"(?m)^ +1 +3  IPREV_NONE$", done.stdout)
-    assert "SPF_FAIL" not in done.stdout
+    code, text = send(g, "ada@example.net")
+    assert code == 250 and "shadow  list bad would have: reject\n" in why(g, id_of(text))[1]
+    assert g.wait_log("shadow_list=bad would=reject")
+    out = shadow(g)
+    assert out.startswith("4 entries")
+    assert re.search(r"(?m)^ +0 +3 +0 +3  policy trial would have: reject$", out)
+    assert re.search(r"(?m)^ +1 +0 +1 +0  list bad would have: reject$", out)
+    assert re.search(r"(?m)^ +1 +3 +0 +0  IPREV_NONE$", out)
+    assert "SPF_FAIL" not in out
+    rows = {r["name"]: r for r in json.loads(shadow(g, "--json"))["shadow"]}
+    assert rows["list bad would have: reject"]["refused_ham"] == 1
+
+
+def test_shadow_counts_what_a_symbol_would_refuse(gate, tmp_path):
+    (tmp_path / "own.cf").write_text("body HI /hi/\nscore HI 9\nif can(Gatehouse::shadow)\nshadow HI OTHER # both\nendif\n"
+                                     "body OTHER /nothere/\n")
+    g = gate(f"""policy default {{ reject = 8 }}
+rules {{ paths = {{"{tmp_path}/own.cf"}} }}
+networks {{ trusted = {{10.0.0.1}} internal = {{10.0.0.1}} }}
+filter iprev {{ enabled = off }}
+filter spf {{ enabled = off }}
+""")
+    code, text = send(g)
+    assert code == 250 and "shadow  symbol HI would have: reject\n" in why(g, id_of(text))[1]
+    assert re.search(r"(?m)^ +1 +0 +1 +0  HI$", shadow(g))
+    out = shadow(g, "promote", "HI")
+    assert f"rule HI, {tmp_path}/own.cf:4\n-shadow HI OTHER # both\n+shadow OTHER # both\n" in out and "--write" in out
+    assert "shadow HI OTHER" in (tmp_path / "own.cf").read_text()
+    shadow(g, "promote", "--write", "HI")
+    assert "\nshadow OTHER # both\nendif\n" in (tmp_path / "own.cf").read_text()
+    shadow(g, "promote", "HI", status=66)
+    subprocess.run([g.program, "reload", "-c", str(g.conf)], check=True, capture_output=True)
+    assert g.wait_log("event=reload")
+    end = time.time() + 20
+    while send(g)[0] == 250 and time.time() < end:
+        time.sleep(0.2)
+    assert send(g)[0] == 554
+    shadow(g, "promote", "--write", "rule OTHER")
+    assert "shadow" not in (tmp_path / "own.cf").read_text().replace("Gatehouse::shadow", "")
+
+
+@pytest.mark.parametrize("name,was,now", [
+    ("trial", "policy trial { shadow = on rec", "policy trial { shadow = off rec"),
+    ("policy trial", "policy trial { shadow = on rec", "policy trial { shadow = off rec"),
+    ("bad", "{example.net} shadow = on }", "{example.net} shadow = off }"),
+    ("iprev", "  shadow = on  # for a week\n", "  shadow = off  # for a week\n"),
+    ("IPREV_NONE", "  shadow = on  # for a week\n", "  shadow = off  # for a week\n"),
+])
+def test_promote(gate, name, was, now):
+    g = gate(SHADOWS)
+    before = g.conf.read_text()
+    shadow(g, "promote", name)
+    assert g.conf.read_text() == before
+    shadow(g, "promote", "--write", name)
+    assert g.conf.read_text() == before.replace(was, now) != before
+    shadow(g, "promote", "--write", name, status=66)
+
+
+def test_promote_does_not_guess(gate):
+    g = gate(SHADOWS + "policy bots { shadow = on clients = {192.0.2.1} }\nlist two { type = domains shadow = on } policy x { shadow = on users = {x} }\n")
+    assert shadow(g, "promote", "bots", status=64) == ""
+    assert "filter bots, " in shadow(g, "promote", "filter bots")
+    before = g.conf.read_text()
+    assert "by hand" in shadow(g, "promote", "--write", "two", status=69)  # two on one line
+    assert g.conf.read_text() == before
