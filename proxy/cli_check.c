@@ -11,6 +11,7 @@
 #include "filters/relay.h"
 #include "policy/snapshot.h"
 #include "proxy/cli_check_report.h"
+#include "proxy/check_policy.h"
 #include "proxy/cli_config.h"
 #include "proxy/commands.h"
 #include "proxy/rules_setup.h"
@@ -119,6 +120,8 @@ static int check(const struct options *o)
 		if (config->path.len > 0)
 			config_warnings(config, &r.warnings);
 		r.rules = rules = load_rules(&r);
+		if (config->path.len > 0)
+			check_policy(config, rules, &r.warnings);
 		test_relay(&r);
 	}
 	if (o->json)

@@ -69,6 +69,39 @@ def test_open_relay(conf):
     assert run("check", "-c", path)[0] == 78
 
 
+def test_what_is_said_in_vain(conf, tmp_path):
+    (tmp_path / "own.cf").write_text("body PILLS /pills/\n")
+    path = conf(GOOD + f"""rules {{ paths = {{"{tmp_path}/own.cf"}} }}
+dnslist own {{ zone = bl.example.org }}
+policy default {{
+  scores = {{"SPF_FIAL=3", "SPF_FAIL=2", "PILLS=1", "DNSBL_OWN=1"}}
+  actions = {{"PILS=reject"}}
+  replies = {{"reject=550 5.7.1 no", "rejct=550 5.7.1 no"}}
+  greylist = 3
+}}
+filter sender_login {{
+  permit = {{"ada ada@example.org", "bob: bob", "eve:", "*: {{login}}", "x: @example.org y@example.org"}}
+}}
+filter forged_from {{ names = {{"PayPal", "Post: post", "Bank: bank.example"}} }}
+""")
+    report = check_json("-c", path)
+    assert report["ok"]
+    got = [(w["line"], w["message"]) for w in report["warnings"]]
+    assert got == [
+        (9, "scores: nothing sets the symbol SPF_FIAL; did you mean SPF_FAIL?"),
+        (10, "actions: nothing sets the symbol PILS; did you mean PILLS?"),
+        (11, "replies: nothing sets the symbol rejct; did you mean reject?"),
+        (12, got[3][1]),
+        (15, "permit: 'ada ada@example.org' has no \"name:\" in front: it does nothing"),
+        (15, "permit: 'bob: bob' holds what can't match: it does nothing"),
+        (15, "permit: 'eve:' has nothing behind its colon: it does nothing"),
+        (17, "names: 'Post: post' holds what can't match: it does nothing"),
+    ]
+    assert got[3][1].startswith("greylist: filter greylist is off")
+    path = conf(path.read_text() + "filter greylist { enabled = on }\n")
+    assert not any("greylist" in w["message"] for w in check_json("-c", path)["warnings"])
+
+
 def test_warning_is_no_error(conf):
     path = conf(GOOD.replace("client-info = xclient", "client-info = none"))
     report = check_json("-c", path)

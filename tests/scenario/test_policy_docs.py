@@ -23,6 +23,7 @@ def test_loads(tmp_path, title, text):
     report = json.loads(done.stdout)
     assert report["ok"] and report["errors"] == [], report["errors"]
     assert done.returncode == 0
+    assert [w for w in report["warnings"] if "nothing sets" in w["message"]] == []
     if "listen" in text:
         assert report["relay"]["leaks"] in (0, [])
 
