@@ -73,8 +73,9 @@ static void set_timer(struct event *timer, int64_t ms)
 
 static void make_ready(struct resolver *r, struct resolver_query *q)
 {
+	/* In this turn of the loop, after what is due in it. */
 	if (TAILQ_EMPTY(&r->ready))
-		set_timer(r->ready_timer, 0);
+		event_active(r->ready_timer, EV_TIMEOUT, 0);
 	TAILQ_INSERT_TAIL(&r->ready, q, next);
 	r->ready_count++;
 }

@@ -135,7 +135,6 @@ static struct store_query *memory_ask(struct store *store, const struct store_re
 				      store_done_fn *done, void *arg)
 {
 	struct memory *m = (struct memory *)store;
-	const struct timeval at_once = { 0, 0 };
 	struct store_query *q = xcalloc(1, sizeof(*q));
 	struct store_entry entry;
 	uint64_t hash = slice_hash(request->key);
@@ -157,7 +156,7 @@ static struct store_query *memory_ask(struct store *store, const struct store_re
 	q->arg = arg;
 	TAILQ_INSERT_TAIL(&m->ready, q, next);
 	m->ready_count++;
-	event_add(m->timer, &at_once);
+	event_active(m->timer, EV_TIMEOUT, 0);
 	return q;
 }
 

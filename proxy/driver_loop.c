@@ -69,12 +69,11 @@ static struct live *find(struct driver *driver, uint64_t id)
 
 static void set_ready(struct live *live)
 {
-	const struct timeval now = { 0, 0 };
 	struct driver *driver = live->driver;
 	if (live->is_ready)
 		return;
-	if (TAILQ_EMPTY(&driver->ready))
-		event_add(driver->timer, &now);
+	if (TAILQ_EMPTY(&driver->ready)) /* in this turn of the loop, after what is due in it */
+		event_active(driver->timer, EV_TIMEOUT, 0);
 	TAILQ_INSERT_TAIL(&driver->ready, live, ready);
 	live->is_ready = true;
 }

@@ -127,7 +127,7 @@ struct backend *route_choose(const struct session *s, const struct mailbox *reci
 	struct route_candidate *list = xcalloc(most + 1, sizeof(*list));
 	size_t *from = xcalloc(most + 1, sizeof(*from));
 	size_t count = candidates(s, list, from);
-	int at = route_pick(list, count, &target, arc4random());
+	int at = route_pick(list, count, &target, count > 1 ? arc4random() : 0);
 	struct backend *b = at < 0 ? NULL : s->worker->backends[from[at]];
 	if (stays(s, list, count, &target))
 		b = s->home.backend;
