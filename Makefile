@@ -2,6 +2,7 @@
 # make run        install what is missing, build, start on loopback with a folder as backend
 # make test       everything; make check: the quick tier
 # make bench      ratios, never a gate
+# make agreement  our verdicts on rules against SpamAssassin's, 1,000 mails
 # make lint fuzz install clean
 MAKEFLAGS += --no-builtin-rules
 CC = gcc
@@ -38,7 +39,7 @@ UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/*.c))
 TEST_LIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
 
-.PHONY: all run test check bench lint fuzz fuzz-build fuzz-lib unit-build install clean deps test-deps docs
+.PHONY: all run test check bench agreement lint fuzz fuzz-build fuzz-lib unit-build install clean deps test-deps docs
 .DELETE_ON_ERROR:
 all: $(B)/gatehouse
 
@@ -84,6 +85,10 @@ check: test-deps
 bench: test-deps
 	@$(MAKE) --no-print-directory -j2 all
 	@$(PYTHON) tests/bench/run.py
+# Against SpamAssassin on 1,000 mails; `make test` takes fewer.
+agreement: test-deps
+	@$(MAKE) --no-print-directory -j2 all
+	@GATEHOUSE_AGREEMENT=1000 $(PYTHON) tests/integration/test_sa_agreement.py
 lint: test-deps
 	@$(PYTHON) tests/lint/lint.py --deep
 fuzz: test-deps

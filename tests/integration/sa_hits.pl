@@ -1,11 +1,17 @@
 #!/usr/bin/perl
-# sa_hits.pl RULES < list of files: what SpamAssassin finds in each, local tests only,
+# sa_hits.pl RULES [MORE_RULES] < list of files: what SpamAssassin finds in each, local tests only,
 # as "file<TAB>RULE=n RULE=n ..." a line, sub-rules too.
 use strict;
 use warnings;
 use Mail::SpamAssassin;
 
-my $rules = shift or die "usage: sa_hits.pl RULES < files\n";
+my $rules = shift or die "usage: sa_hits.pl RULES [MORE_RULES] < files\n";
+my $more = '';
+if (my $path = shift) {
+	open(my $in, '<', $path) or die "$path: $!\n";
+	local $/;
+	$more = <$in>;
+}
 my $sa = Mail::SpamAssassin->new({
 	rules_filename => $rules,
 	site_rules_filename => '/etc/spamassassin',
@@ -15,7 +21,7 @@ my $sa = Mail::SpamAssassin->new({
 	home_dir_for_helpers => $ENV{SA_HOME} || '/nonexistent',
 	userstate_dir => $ENV{SA_HOME} || '/nonexistent',
 	post_config_text => "use_bayes 0\nuse_auto_welcomelist 0\ntrusted_networks 127.0.0.0/8\n" .
-		"internal_networks 127.0.0.0/8\ntime_limit 60\n",
+		"internal_networks 127.0.0.0/8\ntime_limit 60\n$more",
 });
 $sa->init(0);
 $| = 1;
