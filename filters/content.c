@@ -100,13 +100,15 @@ static void add_hits(struct scan *scan, struct rule_scan *rules)
 	}
 }
 
-static void log_slow(struct rule_scan *rules)
+static void log_slow(struct scan *scan, struct rule_scan *rules)
 {
 	const struct rule *rule;
 	size_t at = 0;
-	while ((rule = rule_scan_slow(rules, &at)) != NULL)
-		log_warn(NULL, "slow rule", "%s (%.*s:%u) ran over its time and was cut off", rule->name.data,
-			 SLICE_ARG(rule->file), rule->line);
+	while ((rule = rule_scan_slow(rules, &at)) != NULL) {
+		scan->rules_cut_off++;
+		log_warn(NULL, "slow rule", "%s (%.*s:%u) ran over its time and was cut off after %.1f ms", rule->name.data,
+			 SLICE_ARG(rule->file), rule->line, (double)rules->run.hits[rule->index].spent_us / 1000);
+	}
 }
 
 static enum step at_end(struct scan *scan, struct state *state)
@@ -120,7 +122,7 @@ static enum step at_end(struct scan *scan, struct state *state)
 	if (!rule_scan_finish(state->rules))
 		return STEP_NEED;
 	add_hits(scan, state->rules);
-	log_slow(state->rules);
+	log_slow(scan, state->rules);
 	rule_scan_end(&state->rules);
 	return STEP_DONE;
 }

@@ -24,6 +24,7 @@ struct scan {
 	struct hits hits;
 	struct questions *questions;
 	size_t recipient;                /* PHASE_RCPT: which one */
+	unsigned rules_cut_off;          /* for running over their time */
 	bool apart;                      /* its recipients come one by one (filters/state.h) */
 	const struct filter *running;    /* whose step this is */
 	struct pipeline *pipeline;       /* filters/pipeline.c */

@@ -219,7 +219,8 @@ static const struct setting RULES[] = {
 	{ "paths", SETTING_STRINGS, AT(rules, paths), .fallback = "",
 	  .help = "Rule files (*.cf), and folders of them, in order" },
 	{ "cache", SETTING_STRING, AT(rules, cache), .fallback = "",
-	  .help = "Folder for compiled rules. Empty: compile at each start" },
+	  .help = "Folder for compiled rules, at most 256 MB. The first start goes on without the slow part, which is "
+		  "compiled behind it. Empty: only what compiles at once is used" },
 	{ "rule-budget", SETTING_TIME, AT(rules, rule_budget), .fallback = "100ms", .min = 1, .max = MINUTE,
 	  .help = "How long one rule may take on one mail" },
 	{ 0 },

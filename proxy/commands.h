@@ -18,6 +18,7 @@ int cli_why(int argc, char **argv);
 int cli_replay(int argc, char **argv);
 /* Executed by the master only (proxy/worker_fds.h). */
 int compiler_main(int argc, char **argv);
+int rule_images_main(int argc, char **argv);
 int worker_main(int argc, char **argv);
 int milter_worker_main(int argc, char **argv);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -91,6 +92,33 @@ int compiler_main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	return compile(argv[1], COMPILER_FD_OUT);
+}
+
+pid_t compiler_images_start(int config_fd, const struct identity *identity)
+{
+	char *argv[] = { (char *)"gatehouse", (char *)"rule-images", NULL };
+	return spawn_self(identity, argv, &config_fd, 1);
+}
+
+int rule_images_main(int argc, char **argv)
+{
+	char *text;
+	size_t len;
+	(void)argv;
+	if (argc != 1 || !read_all(COMPILER_FD_OUT, &text, &len)) {
+		fputs("gatehouse rule-images is started by gatehouse run\n", stderr);
+		return EX_USAGE;
+	}
+	setpriority(PRIO_PROCESS, 0, 19);
+	struct arena *arena = arena_create();
+	struct config_errors errors = { .arena = arena };
+	struct config *config = config_read(arena, "-", slice_make(text, len), filter_sections(), &errors);
+	free(text);
+	struct ruleset *rules = config != NULL ? rules_setup(config, &errors) : NULL;
+	bool made = rules != NULL && ruleset_improve(rules, true);
+	ruleset_release(&rules);
+	arena_destroy(&arena);
+	return made ? EX_OK : EX_UNAVAILABLE;
 }
 
 bool compiler_finish(int status, int out)

@@ -14,6 +14,11 @@
 /* Starts it; errors go to our stderr as file:line: message. *out_r: where the
  * text will be. -1: errno. */
 pid_t compiler_start(const char *path, int *out_r);
+/*
+ * The slow part, when the workers are at work already: compiles the rule images of a configuration (as its user,
+ * at the lowest priority) into rules.cache. Status 0: there are new ones, which workers take at their start.
+ */
+pid_t compiler_images_start(int config_fd, const struct identity *identity);
 /* It ended with status 0: seals the text. False: it ended otherwise. */
 bool compiler_finish(int status, int out);
 

@@ -59,6 +59,7 @@ void folders_prepare(const struct config *config, const struct identity *identit
 	static const struct slice lmdb = SLICE("lmdb:");
 	prepare(config->top->runtime, identity, false);
 	prepare(config->state->directory, identity, true);
+	prepare(config->rules->cache, identity, true);
 	if (slice_starts(config->state->store, lmdb))
 		prepare(slice_from(config->state->store, lmdb.len), identity, true);
 }

@@ -59,7 +59,7 @@ const struct refusal *judgement_message(struct scan *scan, const struct smtp_dat
 	return trace_hops(m) > (size_t)limits->received_headers ? &loop : NULL;
 }
 
-static void count(enum action action, struct stats *stats, unsigned row)
+static void count(const struct scan *scan, enum action action, struct stats *stats, unsigned row)
 {
 	static const enum counter counters[ACTIONS] = {
 		[ACTION_TAG] = STAT_TAGGED,       [ACTION_GREYLIST] = STAT_DEFERRED,
@@ -67,6 +67,7 @@ static void count(enum action action, struct stats *stats, unsigned row)
 		[ACTION_REJECT] = STAT_REJECTED,     [ACTION_REDIRECT] = STAT_REDIRECTED,
 	};
 	stats_add(stats, row, STAT_MESSAGES, 1);
+	stats_add(stats, row, STAT_RULES_CUT_OFF, scan->rules_cut_off);
 	if (counters[action] != STAT_SESSIONS)
 		stats_add(stats, row, counters[action], 1);
 }
@@ -75,7 +76,7 @@ void judgement_end(struct scan *scan, const char *id, struct verdict *verdict_r,
 {
 	struct verdict_input in = input_of(scan, id);
 	verdict_at_end(&in, verdict_r);
-	count(verdict_r->action, stats, row);
+	count(scan, verdict_r->action, stats, row);
 }
 
 static void strictest_of(const struct verdict_input *in, struct verdict *v)
@@ -96,7 +97,7 @@ void judgement_end_each(struct scan *scan, const char *id, struct verdict *stric
 {
 	struct verdict_input in = input_of(scan, id);
 	strictest_of(&in, strictest_r);
-	count(strictest_r->action, stats, row);
+	count(scan, strictest_r->action, stats, row);
 }
 
 void judgement_for(struct scan *scan, const char *id, size_t recipient, struct verdict *verdict_r)

@@ -25,6 +25,7 @@ static const struct command COMMANDS[] = {
 	{ "status", cli_status, "counters of a running gateway" },
 	{ "reload", cli_reload, "have a running gateway read its configuration again" },
 	{ "compiler", compiler_main, NULL }, /* these are executed by the master only */
+	{ "rule-images", rule_images_main, NULL },
 	{ "worker", worker_main, NULL },
 	{ "milter-worker", milter_worker_main, NULL },
 };

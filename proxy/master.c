@@ -66,6 +66,39 @@ static enum reload_answer reload(struct master *m)
 	return RELOAD_FAILED;
 }
 
+/* ---- rule images */
+
+void images_start(struct master *m)
+{
+	if (!m->images_wanted || m->stopping)
+		return;
+	if (m->images != 0) {
+		kill(m->images, SIGKILL); /* of an earlier configuration: its end begins ours */
+		return;
+	}
+	m->images_wanted = false;
+	m->images_generation = m->generation;
+	m->images = compiler_images_start(m->config_fd, &m->identity);
+	if (m->images < 0) {
+		log_warn(NULL, "rules", "the compiler of rule images can't be started: %s", strerror(errno));
+		m->images = 0;
+	}
+}
+
+/* New images: workers of the same configuration take them up, and the old ones drain. */
+static void images_ended(struct master *m, int status)
+{
+	m->images = 0;
+	bool made = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	bool current = m->images_generation == m->generation && m->compiler == 0;
+	if (made && current && !m->stopping && workers_fit(m, m->config)) {
+		log_info(NULL, "rules", "faster images of the rules are ready");
+		m->generation++;
+		workers_start(m);
+	}
+	images_start(m);
+}
+
 /* ---- signals and orders */
 
 static void kill_all(evutil_socket_t fd, short what, void *arg)
@@ -96,6 +129,8 @@ static void stop(struct master *m)
 	workers_stop(m);
 	if (m->compiler != 0)
 		kill(m->compiler, SIGKILL);
+	if (m->images != 0)
+		kill(m->images, SIGKILL);
 	/* Who comes now is refused, and turns to another server, instead of waiting for nobody. */
 	listen_sockets_destroy(&m->sockets);
 	struct timeval tv = timeval_ms(m->config->top->drain_timeout + KILL_GRACE_MS);
@@ -113,7 +148,10 @@ static void reap(struct master *m)
 			compiler_ended(m, status);
 			continue;
 		}
-		workers_reap(m, pid, status);
+		if (pid == m->images)
+			images_ended(m, status);
+		else
+			workers_reap(m, pid, status);
 	}
 	end_if_empty(m);
 }

@@ -109,6 +109,7 @@ bool master_adopt(struct master *m, int out)
 	m->tls_fds = files.tls;
 	m->identity = identity;
 	m->generation++;
+	m->images_wanted = config->rules->paths.count > 0 && config->rules->cache.len > 0;
 	listen_sockets_sweep(m->sockets);
 	folders_prepare(config, &identity);
 	return true;

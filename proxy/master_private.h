@@ -49,6 +49,9 @@ struct master {
 	uint64_t generation;
 	pid_t compiler;
 	int compiler_out;
+	pid_t images;            /* compiles what makes rules faster, behind the workers */
+	bool images_wanted;      /* of this configuration; not begun */
+	uint64_t images_generation;
 	bool stopping, announced, failed;
 	bool reload_again;       /* SIGHUP came while the compiler was reading */
 	time_t started;
@@ -69,6 +72,11 @@ void workers_kill(struct master *m);
 /* waitpid(2) says so. */
 void workers_reap(struct master *m, pid_t pid, int status);
 void workers_forget(struct master *m);
+
+/* ---- master.c */
+
+/* Begins to compile rule images, if the configuration is new and has a place to keep them. */
+void images_start(struct master *m);
 
 /* ---- master_config.c */
 

@@ -134,6 +134,7 @@ static void all_ready(struct master *m)
 	log_info(NULL, "ready", "generation %llu, %u workers", (unsigned long long)m->generation, wanted_workers(m->config));
 	notify_ready();
 	m->announced = true;
+	images_start(m);
 }
 
 static void on_worker_says(evutil_socket_t fd, short what, void *arg)

@@ -28,5 +28,7 @@ struct ruleset *rules_setup(const struct config *config, struct config_errors *e
 	const struct ruleset_options options = rules_options(config);
 	if (rules->paths.count == 0)
 		return NULL;
-	return ruleset_load(rules->paths.items, rules->paths.count, &options, errors);
+	struct ruleset *set = ruleset_load(rules->paths.items, rules->paths.count, &options, errors);
+	ruleset_improve(set, false);
+	return set;
 }

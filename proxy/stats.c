@@ -36,6 +36,7 @@ static const char *const names[STATS] = {
 	[STAT_BACKEND_FAILURES] = "backend_failures",
 	[STAT_BYTES_IN] = "bytes_in",
 	[STAT_DNS_QUESTIONS] = "dns_questions",
+	[STAT_RULES_CUT_OFF] = "rules_cut_off",
 	[STAT_LOOP_STALLS] = "loop_stalls",
 	[STAT_LOOP_WORST_US] = "loop_worst_us",
 };

@@ -23,6 +23,7 @@ enum counter {
 	STAT_BACKEND_FAILURES,
 	STAT_BYTES_IN,
 	STAT_DNS_QUESTIONS,
+	STAT_RULES_CUT_OFF,    /* for running over rules.rule-budget on a mail */
 	STAT_LOOP_STALLS,      /* longer than 20 ms */
 	STAT_LOOP_WORST_US,
 	STATS

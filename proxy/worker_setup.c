@@ -57,9 +57,8 @@ void worker_enter_sandbox(const struct config *config, bool delivers)
 	size_t count = 0;
 	if (!config->top->sandbox)
 		return;
-	folders = xcalloc(config->backend_count + 4, sizeof(*folders));
+	folders = xcalloc(config->backend_count + 3, sizeof(*folders));
 	folders[count++] = config->state->directory;
-	folders[count++] = config->rules->cache;
 	folders[count++] = worker_spool(config);
 	if (slice_starts(store, SLICE("lmdb:")))
 		folders[count++] = slice_from(store, 5);

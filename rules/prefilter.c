@@ -1,17 +1,22 @@
 #include "rules/prefilter.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <hs.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 
 /* Of a cache file: what it is, and the version of this layout. */
-#define CACHE_MAGIC "GHPF0001"
-#define CACHE_FILE_MAX (512u * 1024 * 1024)
+#define CACHE_MAGIC "GHPF0002"
+#define CACHE_FILE_MAX PREFILTER_CACHE_MAX
+#define HALF_WRITTEN_S 3600
+
+enum { KIND_STRINGS = 1, KIND_PATTERNS = 2 };
 
 struct prefilter {
 	hs_database_t *db;
@@ -95,35 +100,90 @@ static bool write_fully(int fd, const void *data, size_t len)
 	return true;
 }
 
-static hs_database_t *cache_read(int fd, uint64_t key, bool *taken, size_t count)
+static bool cache_read(int fd, uint64_t key, bool *taken, size_t count, hs_database_t **db_r)
 {
 	struct cache_head head;
-	hs_database_t *db = NULL;
 	if (!read_fully(fd, &head, sizeof(head)) || memcmp(head.magic, CACHE_MAGIC, 8) != 0 || head.key != key ||
 	    head.length > CACHE_FILE_MAX || head.taken != count || head.length < count)
-		return NULL;
+		return false;
 	char *bytes = xmalloc((size_t)head.length);
-	if (read_fully(fd, bytes, (size_t)head.length) &&
-	    slice_hash(slice_make(bytes, (size_t)head.length)) == head.sum &&
-	    hs_deserialize_database(bytes + count, (size_t)head.length - count, &db) != HS_SUCCESS)
-		db = NULL;
-	for (size_t i = 0; db != NULL && i < count; i++)
+	bool good = read_fully(fd, bytes, (size_t)head.length) &&
+		    slice_hash(slice_make(bytes, (size_t)head.length)) == head.sum;
+	if (good && head.length > count &&
+	    hs_deserialize_database(bytes + count, (size_t)head.length - count, db_r) != HS_SUCCESS)
+		good = false;
+	for (size_t i = 0; good && i < count; i++)
 		taken[i] = bytes[i] != 0;
 	free(bytes);
-	return db;
+	return good;
 }
 
-static hs_database_t *cache_get(const char *dir, uint64_t key, bool *taken, size_t count)
+/* *db_r: NULL if what was kept is that there is none. The time of the file
+ * tells when it was last of use. */
+static bool cache_get(const char *dir, uint64_t key, bool *taken, size_t count, hs_database_t **db_r)
 {
 	char path[4096];
+	*db_r = NULL;
 	if (dir == NULL || snprintf(path, sizeof(path), "%s/%016lx.hs", dir, (unsigned long)key) >= (int)sizeof(path))
-		return NULL;
+		return false;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return NULL;
-	hs_database_t *db = cache_read(fd, key, taken, count);
+		return false;
+	bool good = cache_read(fd, key, taken, count, db_r);
+	futimens(fd, NULL);
 	close(fd);
-	return db;
+	return good;
+}
+
+struct cache_file {
+	char name[64];
+	struct timespec used;
+	off_t size;
+};
+
+static int by_use(const void *a, const void *b)
+{
+	const struct cache_file *x = a, *y = b;
+	if (x->used.tv_sec != y->used.tv_sec)
+		return x->used.tv_sec > y->used.tv_sec ? -1 : 1;
+	return x->used.tv_nsec > y->used.tv_nsec ? -1 : x->used.tv_nsec < y->used.tv_nsec;
+}
+
+/* Ours alone: sixteen digits and ".hs"; behind that, what a dead process left half written. */
+static bool is_cache_file(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == 16 && strncmp(name + 16, ".hs", 3) == 0 &&
+	       (name[19] == '\0' || name[19] == '.') && strlen(name) < sizeof(((struct cache_file *)0)->name);
+}
+
+/* Removes the files that were of use longest ago, so that the rest fit. */
+static void cache_sweep(const char *dir)
+{
+	struct cache_file *list = NULL;
+	size_t count = 0, cap = 0;
+	DIR *d = opendir(dir);
+	const struct dirent *entry;
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		struct stat s;
+		if (!is_cache_file(entry->d_name) || fstatat(dirfd(d), entry->d_name, &s, AT_SYMLINK_NOFOLLOW) != 0)
+			continue;
+		if (count == cap)
+			list = xrealloc(list, (cap = cap ? cap * 2 : 32) * sizeof(*list));
+		list[count] = (struct cache_file){ .used = s.st_mtim, .size = s.st_size };
+		memcpy(list[count++].name, entry->d_name, strlen(entry->d_name) + 1);
+	}
+	if (count > 0)
+		qsort(list, count, sizeof(*list), by_use);
+	uint64_t total = 0;
+	for (size_t i = 0; i < count; i++) {
+		bool half = list[i].name[19] != '\0' && list[i].used.tv_sec < time(NULL) - HALF_WRITTEN_S;
+		total += (uint64_t)list[i].size;
+		if (half || total > PREFILTER_CACHE_MAX)
+			unlinkat(dirfd(d), list[i].name, 0);
+	}
+	free(list);
+	if (d != NULL)
+		closedir(d);
 }
 
 /* Written beside and renamed: a reader sees all of it or nothing. A cache that
@@ -135,7 +195,7 @@ static void cache_put(const char *dir, uint64_t key, const hs_database_t *db, co
 	size_t len = 0;
 	if (dir == NULL || snprintf(path, sizeof(path), "%s/%016lx.hs", dir, (unsigned long)key) >= (int)sizeof(path))
 		return;
-	if (hs_serialize_database(db, &bytes, &len) != HS_SUCCESS)
+	if (db != NULL && hs_serialize_database(db, &bytes, &len) != HS_SUCCESS)
 		return;
 	snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid());
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -152,6 +212,7 @@ static void cache_put(const char *dir, uint64_t key, const hs_database_t *db, co
 		ok = close(fd) == 0 && ok;
 		if (!ok || rename(temporary, path) != 0)
 			unlink(temporary);
+		cache_sweep(dir);
 	}
 	free(bytes);
 }
@@ -192,9 +253,9 @@ static const char *compile_error(struct arena *arena, hs_compile_error_t *error)
 struct prefilter *prefilter_strings(struct arena *arena, const struct prefilter_entry *list, size_t count,
 				    const char *cache_dir, const char **error_r)
 {
-	uint64_t key = key_of(list, count, 1);
-	hs_database_t *db = cache_get(cache_dir, key, NULL, 0);
-	if (db != NULL)
+	uint64_t key = key_of(list, count, KIND_STRINGS);
+	hs_database_t *db = NULL;
+	if (cache_get(cache_dir, key, NULL, 0, &db) && db != NULL)
 		return own(arena, db);
 	struct inputs in;
 	inputs_create(&in, count);
@@ -290,16 +351,14 @@ static hs_database_t *compile_patterns(const struct prefilter_entry *list, const
 }
 
 struct prefilter *prefilter_patterns(struct arena *arena, const struct prefilter_entry *list, size_t count,
-				     const char *cache_dir, bool *taken, const char **error_r)
+				     bool *taken, const char **error_r)
 {
 	size_t left = 0;
+	hs_database_t *db = NULL;
 	for (size_t i = 0; i < count; i++) {
-		taken[i] = prefilter_takes(&list[i]);
+		taken[i] = taken[i] && prefilter_takes(&list[i]);
 		left += taken[i];
 	}
-	uint64_t key = key_of(list, count, 2);
-	hs_database_t *db = cache_get(cache_dir, key, taken, count);
-	bool cached = db != NULL;
 	while (db == NULL && left > 0) {
 		hs_compile_error_t *error = NULL;
 		int bad;
@@ -318,9 +377,25 @@ struct prefilter *prefilter_patterns(struct arena *arena, const struct prefilter
 		*error_r = "vectorscan takes none of the patterns";
 		return NULL;
 	}
-	if (!cached)
-		cache_put(cache_dir, key, db, taken, count);
 	return own(arena, db);
+}
+
+void prefilter_keep(const char *cache_dir, const struct prefilter_entry *list, size_t count, const bool *taken,
+		    const struct prefilter *prefilter)
+{
+	cache_put(cache_dir, key_of(list, count, KIND_PATTERNS), prefilter != NULL ? prefilter->db : NULL, taken, count);
+}
+
+bool prefilter_recall(struct arena *arena, const char *cache_dir, const struct prefilter_entry *list, size_t count,
+		      bool *taken, struct prefilter **prefilter_r)
+{
+	hs_database_t *db = NULL;
+	*prefilter_r = NULL;
+	if (!cache_get(cache_dir, key_of(list, count, KIND_PATTERNS), taken, count, &db))
+		return false;
+	if (db != NULL)
+		*prefilter_r = own(arena, db);
+	return true;
 }
 
 /* ---- scanning ---- */

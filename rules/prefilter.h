@@ -23,18 +23,28 @@ bool prefilter_available(void);
 
 /*
  * Strings, none of them empty. NULL with *error_r (in arena). Freed with the
- * arena. cache_dir: where compiled forms are kept, or NULL.
+ * arena. cache_dir: where compiled forms are kept, or NULL. Files there that
+ * are damaged or another's are ignored; the oldest are removed where all take
+ * more than PREFILTER_CACHE_MAX.
  */
+#define PREFILTER_CACHE_MAX (256u * 1024 * 1024)
 struct prefilter *prefilter_strings(struct arena *arena, const struct prefilter_entry *list, size_t count,
 				    const char *cache_dir, const char **error_r);
 /*
- * Patterns, as regex_translate() leaves them. ^ and $ match at line ends too:
- * put one between texts that are matched together. Those that vectorscan can't
- * take, or that ask for the start or end of the text, are left out: taken[i]
- * says so. May take seconds to minutes.
+ * Patterns, as regex_translate() leaves them, of which taken[i] says that they
+ * are wanted. ^ and $ match at line ends too: put one between texts that are
+ * matched together. Those that vectorscan can't take, or that ask for the start
+ * or end of the text, are left out: taken[i] is false then. May take minutes.
  */
 struct prefilter *prefilter_patterns(struct arena *arena, const struct prefilter_entry *list, size_t count,
-				     const char *cache_dir, bool *taken, const char **error_r);
+				     bool *taken, const char **error_r);
+/* Keeps what came of that list: prefilter with those taken, or NULL: it does
+ * not pay. A cache that can't be written is no error. */
+void prefilter_keep(const char *cache_dir, const struct prefilter_entry *list, size_t count, const bool *taken,
+		    const struct prefilter *prefilter);
+/* What was kept. False: nothing, or nothing that can be used. */
+bool prefilter_recall(struct arena *arena, const char *cache_dir, const struct prefilter_entry *list, size_t count,
+		      bool *taken, struct prefilter **prefilter_r);
 /* Whether vectorscan takes this pattern at all (a trial compilation alone). */
 bool prefilter_takes(const struct prefilter_entry *entry);
 

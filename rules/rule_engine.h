@@ -46,11 +46,13 @@ struct engine_options {
  */
 struct rule_engine *rule_engine_create(struct rule_table *table, const struct engine_options *options);
 /*
- * The slow part: patterns without strings compiled by vectorscan, measured
- * against PCRE2 on sample text, and put in force if that is faster. Call once,
- * from any thread, while others scan; or never.
+ * The slow part: patterns without strings, measured with PCRE2 on sample text;
+ * the slowest compiled by vectorscan, measured again, and put in force if that
+ * is faster. What came of it is kept in the cache. compile == false: only what
+ * the cache holds. True: an image was made that the cache didn't hold. Call
+ * once, from any thread, while others scan; or never.
  */
-void rule_engine_improve(struct rule_engine *engine);
+bool rule_engine_improve(struct rule_engine *engine, bool compile);
 
 /* Selectors of HEADER or MIMEHEADER rules, each once; tags of segments are indexes of it. */
 const struct header_selector *rule_engine_selectors(const struct rule_engine *engine, enum channel channel,

@@ -77,9 +77,9 @@ void ruleset_release(struct ruleset **rules)
 	free(c);
 }
 
-void ruleset_improve(struct ruleset *rules)
+bool ruleset_improve(struct ruleset *rules, bool compile)
 {
-	rule_engine_improve(rules->engine);
+	return rule_engine_improve(rules->engine, compile);
 }
 
 bool ruleset_score(const struct ruleset *rules, const char *symbol, double *score_r)

@@ -43,8 +43,8 @@ struct ruleset *ruleset_load_text(struct slice name, struct slice text, const st
 				  struct config_errors *errors);
 struct ruleset *ruleset_retain(const struct ruleset *rules);
 void ruleset_release(struct ruleset **rules);
-/* Compiles what takes long (see rule_engine_improve). Once, from any thread. */
-void ruleset_improve(struct ruleset *rules);
+/* Compiles what takes long, or takes it from the cache (see rule_engine_improve). Once, from any thread. */
+bool ruleset_improve(struct ruleset *rules, bool compile);
 
 /* The score that the files give a symbol, of a rule or of a filter. False: none. */
 bool ruleset_score(const struct ruleset *rules, const char *symbol, double *score_r);

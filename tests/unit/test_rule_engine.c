@@ -87,7 +87,7 @@ static void test_same_with_and_without(void **state)
 	load(&quick, rules_text, &(struct engine_options){ 0 });
 	load(&plain, rules_text, &(struct engine_options){ .plain = true });
 	load(&improved, rules_text, &(struct engine_options){ 0 });
-	rule_engine_improve(improved.engine);
+	rule_engine_improve(improved.engine, true);
 	struct engine_stats stats;
 	rule_engine_stats(quick.engine, &stats);
 	if (stats.prefilter_off == NULL)
@@ -299,6 +299,62 @@ static void test_perl(void **state)
 	}
 }
 
+static size_t by_vectorscan(const struct rule_engine *engine)
+{
+	struct engine_stats stats;
+	rule_engine_stats(engine, &stats);
+	return stats.by_vectorscan;
+}
+
+static void run_in(const char *dir, const char *script)
+{
+	char command[600];
+	assert_in_range(snprintf(command, sizeof(command), "cd %s && %s", dir, script), 1, sizeof(command) - 1);
+	assert_int_equal(system(command), 0);
+}
+
+/* What was compiled is kept, and used without compiling; what is damaged is
+ * made again; what was of use longest ago goes where all would be too large. */
+static void test_cache_serves(void **state)
+{
+	char dir[] = "/tmp/gatehouse-test-XXXXXX";
+	struct fixture f;
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	struct engine_options options = { .cache_dir = dir };
+	/* Patterns that PCRE2 tries at every letter, at length. */
+	char slow_text[4000] = "";
+	for (size_t i = 0, n = 0; i < 40; i++)
+		n += (size_t)snprintf(slow_text + n, sizeof(slow_text) - n, "body S%zu /[a-z ,]{4,60}%zu[^a-z]{2}%c/\n", i, i % 10,
+				      'a' + (char)(i % 26));
+	static const struct {
+		const char *before;    /* done to the folder */
+		bool compile;
+		bool made;
+		bool kept;             /* an image is to be had */
+	} steps[] = {
+		{ "true", false, false, false },
+		{ "true", true, true, true },
+		{ "true", false, false, true },
+		{ "true", true, false, true },
+		{ "for f in *.hs; do printf XXXX | dd of=$f bs=1 seek=60 conv=notrunc 2>/dev/null; done", false, false, false },
+		{ "truncate -s 300M 0123456789abcdef.hs; touch -d 2001-01-01 0123456789abcdef.hs; "
+		  "truncate -s 300M another.file; touch -d 2001-01-01 0123456789abcdef.hs.77", true, true, true },
+		{ "test ! -e 0123456789abcdef.hs && test ! -e 0123456789abcdef.hs.77 && test -e another.file", false, false, true },
+	};
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+		run_in(dir, steps[i].before);
+		load(&f, slow_text, &options);
+		bool made = rule_engine_improve(f.engine, steps[i].compile);
+		if (made != steps[i].made || (by_vectorscan(f.engine) > 0) != steps[i].kept)
+			fail_msg("step %zu: made %d, %zu by vectorscan", i, made, by_vectorscan(f.engine));
+		arena_destroy(&f.arena);
+	}
+	char command[100];
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+}
+
 /* The same image from the cache; one that was tampered with is not taken. */
 static void test_cache(void **state)
 {
@@ -309,7 +365,7 @@ static void test_cache(void **state)
 	for (unsigned round = 0; round < 3; round++) {
 		struct fixture f;
 		load(&f, rules_text, &options);
-		rule_engine_improve(f.engine);
+		rule_engine_improve(f.engine, true);
 		struct arena *arena = arena_create();
 		struct engine_run run;
 		const size_t order[] = { 0, 3 };
@@ -334,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_same_with_and_without), cmocka_unit_test(test_hits), cmocka_unit_test(test_joined),
 		cmocka_unit_test(test_headers), cmocka_unit_test(test_templates), cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_bad_patterns), cmocka_unit_test(test_perl), cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_cache_serves),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
