@@ -46,7 +46,7 @@ static void look(int dir, const char *name, struct files *files)
 		files->list = xrealloc(files->list, files->cap * sizeof(*files->list));
 	}
 	struct file *f = &files->list[files->count++];
-	snprintf(f->name, sizeof(f->name), "%s", name);
+	memcpy(f->name, name, strlen(name) + 1); /* its length was looked at above */
 	f->time = st.st_mtim;
 	f->size = (uint64_t)st.st_size;
 	files->size += f->size;

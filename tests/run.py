@@ -2,7 +2,8 @@
 """Runs the tests and counts them.
 
 run.py quick   lint of the floors, unit tests, the quick scenarios
-run.py all     unit tests under ASan and UBSan, all scenarios, integration with real servers, fuzz targets, cppcheck
+run.py all     unit tests under ASan and UBSan, all scenarios, integration with real servers (one of them under
+               ThreadSanitizer), fuzz targets, cppcheck
 run.py fuzz --seconds N
 
 The last line is "N passed, N failed" (", N skipped" where any were), and
@@ -168,7 +169,7 @@ def main():
     if args.what == "all" and build("all"):
         pytest("tests/scenario", 900)
     if args.what in ("all", "integration"):
-        if build("all"):
+        if build("all") and build("all", kind="tsan"):
             pytest("tests/integration", 1500)
     if args.what in ("all", "fuzz"):
         fuzz(args.seconds)
