@@ -15,6 +15,7 @@
 #include "proxy/cli_config.h"
 #include "proxy/commands.h"
 #include "proxy/rules_setup.h"
+#include "proxy/tls.h"
 
 static const char usage[] =
 	"usage: gatehouse check [-c FILE] [--rules PATH...] [--json] [-v]\n"
@@ -117,6 +118,8 @@ static int check(const struct options *o)
 	r.config = config;
 	if (config != NULL) {
 		config_check_files(config, &r.errors);
+		if (r.errors.count == 0) /* else told of already */
+			tls_check(config, &r.errors, &r.errors);
 		if (config->path.len > 0)
 			config_warnings(config, &r.warnings);
 		r.rules = rules = load_rules(&r);

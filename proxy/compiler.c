@@ -29,29 +29,26 @@ static void report(const struct config_errors *errors)
 	}
 }
 
-/* A certificate that can't be used is found here, not in a worker. */
-static bool check_tls(const char *path, const struct config *config)
+/*
+ * A certificate that can't be used is found here, not in a worker. One whose
+ * time is over is refused if there is a configuration that may stay in force
+ * instead; at the start mail comes first.
+ */
+static void check_tls(const struct config *config, bool first, struct config_errors *errors)
 {
-	char error[256];
-	int *fds = xcalloc(2 * config->tls_count, sizeof(*fds));
-	struct tls_set *set = tls_files_open(config, fds, error) ? tls_set_create(config, fds, error) : NULL;
-	free(fds);
-	if (set == NULL)
-		fprintf(stderr, "%s: %s\n", path, error);
-	bool ok = set != NULL;
-	tls_set_destroy(&set);
-	return ok;
+	struct config_errors dated = { .arena = errors->arena };
+	tls_check(config, errors, first ? &dated : errors);
+	report(&dated);
 }
 
-static int compile(const char *path, int out)
+static int write_checked(struct arena *arena, const char *path, bool first, int out)
 {
-	struct arena *arena = arena_create();
 	struct config_errors errors = { .arena = arena };
 	struct config *config = config_read(arena, path, SLICE_EMPTY, filter_sections(), &errors);
+	if (config != NULL)
+		check_tls(config, first, &errors);
 	report(&errors);
-	if (config == NULL)
-		return EX_CONFIG;
-	if (!check_tls(path, config))
+	if (config == NULL || errors.count > 0)
 		return EX_CONFIG;
 	struct identity identity;
 	if (!identity_find(config->top->user, &identity)) {
@@ -69,12 +66,21 @@ static int compile(const char *path, int out)
 	return write(out, text.data, text.len) == (ssize_t)text.len ? 0 : EX_OSERR;
 }
 
-pid_t compiler_start(const char *path, int *out_r)
+static int compile(const char *path, bool first, int out)
+{
+	struct arena *arena = arena_create();
+	int status = write_checked(arena, path, first, out);
+	arena_destroy(&arena);
+	return status;
+}
+
+pid_t compiler_start(const char *path, bool first, int *out_r)
 {
 	int out = memfd_create("gatehouse-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (out < 0)
 		return -1;
-	char *argv[] = { (char *)"gatehouse", (char *)"compiler", (char *)(uintptr_t)path, NULL };
+	char *argv[] = { (char *)"gatehouse", (char *)"compiler", (char *)(uintptr_t)path,
+			 first ? (char *)"first" : NULL, NULL };
 	const struct identity as_we_are = { .change = false };
 	pid_t pid = spawn_self(&as_we_are, argv, &out, 1);
 	int error = errno;
@@ -87,11 +93,11 @@ pid_t compiler_start(const char *path, int *out_r)
 
 int compiler_main(int argc, char **argv)
 {
-	if (argc != 2 || fcntl(COMPILER_FD_OUT, F_GET_SEALS) < 0) {
+	if (argc < 2 || fcntl(COMPILER_FD_OUT, F_GET_SEALS) < 0) {
 		fputs("gatehouse compiler is started by gatehouse run\n", stderr);
 		return EX_USAGE;
 	}
-	return compile(argv[1], COMPILER_FD_OUT);
+	return compile(argv[1], argc > 2, COMPILER_FD_OUT);
 }
 
 pid_t compiler_images_start(int config_fd, const struct identity *identity)

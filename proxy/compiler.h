@@ -12,8 +12,9 @@
 #include "proxy/spawn.h"
 
 /* Starts it; errors go to our stderr as file:line: message. *out_r: where the
- * text will be. -1: errno. */
-pid_t compiler_start(const char *path, int *out_r);
+ * text will be. first: there is none in force yet, so an expired certificate is
+ * complained of, not refused. -1: errno. */
+pid_t compiler_start(const char *path, bool first, int *out_r);
 /*
  * The slow part, when the workers are at work already: compiles the rule images of a configuration (as its user,
  * at the lowest priority) into rules.cache. Status 0: there are new ones, which workers take at their start.

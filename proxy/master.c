@@ -55,7 +55,7 @@ static enum reload_answer reload(struct master *m)
 	if (m->announced)
 		notify_reloading();
 	m->reload_again = false;
-	m->compiler = compiler_start(m->path, &m->compiler_out);
+	m->compiler = compiler_start(m->path, false, &m->compiler_out);
 	if (m->compiler > 0) {
 		log_info(NULL, "reload", "reading %s", m->path);
 		return RELOAD_BEGUN;
@@ -202,7 +202,7 @@ static void on_order(void *arg, struct slice command, struct buf *out)
 static int first_config(struct master *m)
 {
 	int status, out;
-	pid_t pid = compiler_start(m->path, &out);
+	pid_t pid = compiler_start(m->path, true, &out);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return EX_OSERR;
 	if (!compiler_finish(status, out))

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "policy/config_tables.h"
 #include "proxy/spawn.h"
 
 struct tls_set {
@@ -33,9 +34,16 @@ static bool load_chain(SSL_CTX *ctx, BIO *bio)
 	return ok;
 }
 
+/* Nobody is there to be asked for one. */
+static int no_passphrase(char *buf, int size, int writing, void *arg)
+{
+	(void)buf, (void)size, (void)writing, (void)arg;
+	return -1;
+}
+
 static bool load_key(SSL_CTX *ctx, BIO *bio)
 {
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 	bool ok = key != NULL && SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
 	EVP_PKEY_free(key);
 	return ok;
@@ -124,10 +132,13 @@ static int choose_by_name(SSL *ssl, int *alert, void *arg)
 
 /* ---- contexts */
 
-static SSL_CTX *server_context(struct tls_set *set, const struct config_tls *tls, const int fds[2], char error[256])
+/* NULL: *what_r is the setting that can't be had, *why_r why. set: may be NULL. */
+static SSL_CTX *server_context(struct tls_set *set, const struct config_tls *tls, const int fds[2], const char **what_r,
+			       const char **why_r)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	const char *what = "OpenSSL";
+	const char *what = "min-version";
+	ERR_clear_error();
 	bool ok = ctx != NULL && SSL_CTX_set_min_proto_version(ctx, tls->min_version) == 1;
 	if (ok && tls->ciphers.len > 0) {
 		what = "ciphers";
@@ -143,7 +154,8 @@ static SSL_CTX *server_context(struct tls_set *set, const struct config_tls *tls
 	}
 	if (!ok) {
 		const char *why = ERR_reason_error_string(ERR_peek_last_error());
-		snprintf(error, 256, "tls %.*s: %s: %s", SLICE_ARG(tls->title), what, why ? why : "can't be used");
+		*what_r = what;
+		*why_r = why ? why : "can't be used";
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
@@ -157,14 +169,107 @@ static SSL_CTX *server_context(struct tls_set *set, const struct config_tls *tls
 	return ctx;
 }
 
+/* ---- checking */
+
+struct tls_check {
+	const struct config *config;
+	const void *values;       /* of the section */
+	struct config_errors *errors;
+};
+
+static void complain(const struct tls_check *c, struct config_errors *errors, const char *key, struct slice path,
+		     const char *why)
+{
+	struct slice file;
+	unsigned line;
+	settings_where(c->config->file, c->values, key, &file, &line);
+	config_error_add(errors, line ? file : c->config->path, line, "%s: %.*s: %s", key, SLICE_ARG(path), why);
+}
+
+static void check_dates(const struct tls_check *c, struct config_errors *dated, struct slice path, X509 *cert)
+{
+	char when[64] = "", text[128];
+	bool over = X509_cmp_current_time(X509_get0_notAfter(cert)) < 0;
+	bool begun = X509_cmp_current_time(X509_get0_notBefore(cert)) < 0;
+	if (!over && begun)
+		return;
+	BIO *bio = BIO_new(BIO_s_mem());
+	ASN1_TIME_print(bio, over ? X509_get0_notAfter(cert) : X509_get0_notBefore(cert));
+	int n = BIO_read(bio, when, sizeof(when) - 1);
+	BIO_free(bio);
+	snprintf(text, sizeof(text), over ? "has expired on %.*s" : "is not valid before %.*s", n > 0 ? n : 0, when);
+	complain(c, dated, "certificate", path, text);
+}
+
+static void check_server(const struct tls_check *c, const struct config_tls *tls, struct config_errors *dated)
+{
+	const struct slice paths[2] = { tls->certificate, tls->key };
+	static const char *const keys[2] = { "certificate", "key" };
+	const char *what = NULL, *why = NULL;
+	STACK_OF(X509) *chain = NULL;
+	int fds[2];
+	for (int i = 0; i < 2; i++) {
+		fds[i] = open_sealed(paths[i]);
+		if (fds[i] < 0)
+			complain(c, c->errors, keys[i], paths[i], strerror(errno));
+	}
+	SSL_CTX *ctx = fds[0] >= 0 && fds[1] >= 0 ? server_context(NULL, tls, fds, &what, &why) : NULL;
+	if (what != NULL)
+		complain(c, c->errors, what, strcmp(what, "certificate") == 0 ? paths[0] : strcmp(what, "key") == 0 ? paths[1] :
+			 tls->ciphers, why);
+	if (ctx != NULL) {
+		check_dates(c, dated, paths[0], SSL_CTX_get0_certificate(ctx));
+		SSL_CTX_get0_chain_certs(ctx, &chain);
+		for (int i = 0; i < sk_X509_num(chain); i++)
+			check_dates(c, dated, paths[0], sk_X509_value(chain, i));
+	}
+	SSL_CTX_free(ctx);
+	for (int i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static void check_authorities(const struct tls_check *c, struct slice path)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	ERR_clear_error();
+	if (SSL_CTX_load_verify_file(ctx, path.data) != 1) {
+		const char *why = ERR_reason_error_string(ERR_peek_last_error());
+		complain(c, c->errors, "tls-ca", path, why ? why : "can't be read");
+	}
+	SSL_CTX_free(ctx);
+}
+
+void tls_check(const struct config *config, struct config_errors *errors, struct config_errors *dated)
+{
+	const struct section_values *v;
+	size_t at = 0;
+	struct tls_check c = { .config = config, .errors = errors };
+	for (size_t i = 0; i < config->tls_count; i++) {
+		v = settings_next(config->file, &config_tls_section, &at);
+		c.values = v ? v->values : NULL;
+		check_server(&c, &config->tls[i], dated);
+	}
+	at = 0;
+	for (size_t i = 0; i < config->backend_count; i++) {
+		v = settings_next(config->file, &config_backend_section, &at);
+		c.values = v ? v->values : NULL;
+		if (config->backends[i].tls_ca.len > 0)
+			check_authorities(&c, config->backends[i].tls_ca);
+	}
+	ERR_clear_error();
+}
+
 struct tls_set *tls_set_create(const struct config *config, const int *fds, char error[256])
 {
 	struct tls_set *set = xcalloc(1, sizeof(*set));
 	set->config = config;
 	set->servers = xcalloc(config->tls_count, sizeof(*set->servers));
 	for (size_t i = 0; i < config->tls_count; i++) {
-		set->servers[i] = server_context(set, &config->tls[i], &fds[2 * i], error);
+		const char *what, *why;
+		set->servers[i] = server_context(set, &config->tls[i], &fds[2 * i], &what, &why);
 		if (set->servers[i] == NULL) {
+			snprintf(error, 256, "tls %.*s: %s: %s", SLICE_ARG(config->tls[i].title), what, why);
 			tls_set_destroy(&set);
 			return NULL;
 		}

@@ -14,6 +14,9 @@ struct tls_set;
 /* Certificate and key of each tls section, read with our rights, as sealed
  * memfds: fds_r[2 i] and [2 i + 1]. False: error says why. */
 bool tls_files_open(const struct config *config, int *fds_r, char error[256]);
+/* Can all of it be used? What can't goes to errors, at its setting; a
+ * certificate whose time is over, or hasn't begun, to dated. */
+void tls_check(const struct config *config, struct config_errors *errors, struct config_errors *dated);
 /* The server's contexts, one for each tls section, of such descriptors. Also
  * the client's. NULL: error says why, with the section's name. */
 struct tls_set *tls_set_create(const struct config *config, const int *fds, char error[256]);
