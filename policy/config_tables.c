@@ -179,7 +179,8 @@ static const struct setting BACKEND[] = {
 	{ "data-timeout", SETTING_TIME, AT(backend, data_timeout), .fallback = "5m", .min = 100, .max = HOUR,
 	  .help = "How long the reply to the end of the data may take" },
 	{ "transparent", SETTING_BOOL, AT(backend, transparent), .fallback = "off",
-	  .help = "Connect from the client's own address (needs routing and CAP_NET_ADMIN)" },
+	  .help = "Connect from the client's own address. The server's answers must be routed back here; whoever starts "
+		  "us needs CAP_NET_ADMIN, the workers don't" },
 	{ 0 },
 };
 const struct section config_backend_section = {

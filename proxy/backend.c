@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <sys/un.h>
 
+#include "base/clock.h"
 #include "proxy/backend_private.h"
+#include "proxy/transparent.h"
 
 #define IDLE_SECONDS 60
 #define PROBE_RETRY_MS 5000
@@ -123,6 +125,7 @@ static void wait_free(struct backend_wait *wait)
 {
 	if (wait->later != NULL)
 		event_free(wait->later);
+	transparent_cancel(&wait->socket);
 	arena_destroy(&wait->arena);
 	free(wait);
 }
@@ -182,11 +185,58 @@ static void copy_client(struct backend_wait *wait, const struct client *client)
 	wait->client.login = arena_copy(wait->arena, client->login);
 }
 
+static void fail(struct backend_wait *wait, const char *stage, const char *why)
+{
+	snprintf(wait->failure_text, sizeof(wait->failure_text), "%s: %s", stage, why);
+	greet_done(wait, wait->failure_text);
+}
+
+static void open_with(struct backend_wait *wait, int fd)
+{
+	const char *why = "failed";
+	wait->conn = conn_open(wait->backend, fd, &why);
+	if (wait->conn == NULL) {
+		fail(wait, "connect", why);
+		return;
+	}
+	wait->conn->wait = wait;
+	greet_begin(wait);
+}
+
+static void on_socket(void *arg, int fd, int error)
+{
+	struct backend_wait *wait = arg;
+	wait->socket = NULL;
+	wait->failure = NULL;
+	event_del(wait->later);
+	if (fd < 0)
+		fail(wait, "transparent", strerror(error));
+	else
+		open_with(wait, fd);
+}
+
+/* As ourselves the server would take us for the client, and we may do more. */
+static void open_transparent(struct backend_wait *wait, const struct ip *ip)
+{
+	struct backend *b = wait->backend;
+	const struct timeval limit = timeval_ms(b->config->connect_timeout);
+	if (ip->family != (b->address.ss_family == AF_INET6 ? 6 : 4)) {
+		fail(wait, "transparent", "the client's address is of another family than the backend's");
+	} else if (b->worker->transparent == NULL) {
+		int fd = transparent_socket(ip);
+		on_socket(wait, fd, errno);
+	} else if ((wait->socket = transparent_ask(b->worker->transparent, ip, on_socket, wait)) == NULL) {
+		fail(wait, "transparent", strerror(errno));
+	} else {
+		wait->failure = "transparent: no socket in time";
+		event_add(wait->later, &limit);
+	}
+}
+
 struct backend_wait *backend_connect(struct backend *b, const struct client *client, bool fresh,
 				     backend_connected_fn *fn, void *arg)
 {
 	struct backend_wait *wait = xcalloc(1, sizeof(*wait));
-	const char *why = "failed";
 	wait->backend = b;
 	wait->fn = fn;
 	wait->arg = arg;
@@ -197,17 +247,13 @@ struct backend_wait *backend_connect(struct backend *b, const struct client *cli
 	if (wait->conn != NULL) {
 		wait->conn->wait = wait;
 		greet_begin_idle(wait);
-		return wait;
+	} else if (b->address_len == 0) {
+		fail(wait, "connect", "no such address");
+	} else if (b->config->transparent && client != NULL && client->ip.family != 0) {
+		open_transparent(wait, &client->ip);
+	} else {
+		open_with(wait, -1);
 	}
-	wait->conn = b->address_len ? conn_open(b, b->config->transparent ? client : NULL, &why) : NULL;
-	if (wait->conn == NULL) {
-		snprintf(wait->failure_text, sizeof(wait->failure_text), "connect: %s",
-			 b->address_len ? why : "no such address");
-		greet_done(wait, wait->failure_text);
-		return wait;
-	}
-	wait->conn->wait = wait;
-	greet_begin(wait);
 	return wait;
 }
 

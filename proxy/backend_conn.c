@@ -205,22 +205,15 @@ static const struct stream_callbacks callbacks = {
 	.input = on_input, .closed = on_closed, .drained = on_drained, .ready = on_ready,
 };
 
-struct backend_conn *conn_open(struct backend *backend, const struct client *client, const char **why_r)
+struct backend_conn *conn_open(struct backend *backend, int fd, const char **why_r)
 {
-	struct sockaddr_storage from;
-	socklen_t from_len = client ? (socklen_t)ip_to_sockaddr(&client->ip, 0, &from) : 0;
-	/* As ourselves it would take us for the client, and we may do more. */
-	if (from_len > 0 && from.ss_family != backend->address.ss_family) {
-		*why_r = "transparent: the client's address is of another family than the backend's";
-		return NULL;
-	}
 	struct backend_conn *conn = xcalloc(1, sizeof(*conn));
 	conn->backend = backend;
+	conn->bound = fd >= 0;
 	reply_parser_init(&conn->parser, NULL);
 	evtimer_assign(&conn->timer, backend->worker->base, on_timer, conn);
-	conn->stream = stream_connect(backend->worker->base, (struct sockaddr *)&backend->address, backend->address_len,
-				      from_len ? (struct sockaddr *)&from : NULL, from_len, from_len > 0, &callbacks, conn);
-	conn->bound = from_len > 0;
+	conn->stream = stream_connect(backend->worker->base, fd, (struct sockaddr *)&backend->address, backend->address_len,
+				      &callbacks, conn);
 	if (conn->stream == NULL) {
 		*why_r = strerror(errno);
 		conn_free(conn);

@@ -54,6 +54,7 @@ struct backend_wait {
 	void *arg;
 	struct backend_conn *conn;
 	struct event *later;        /* calls back from the loop */
+	struct transparent_wait *socket; /* the master is asked for it */
 	const char *failure;
 	char failure_text[256];
 	/* what the identity commands say, copied */
@@ -69,8 +70,8 @@ void greet_ready(struct backend_wait *wait, const char *why);
 
 
 /* backend_conn.c */
-/* client: whose address to connect from (transparent), or NULL. */
-struct backend_conn *conn_open(struct backend *backend, const struct client *client, const char **why_r);
+/* fd: a client's socket to connect with (transparent), or -1. */
+struct backend_conn *conn_open(struct backend *backend, int fd, const char **why_r);
 void conn_free(struct backend_conn *conn);
 /* From here on it is ours alone: freed with the backend at the latest. */
 void conn_leaves(struct backend_conn *conn, bool leaves);

@@ -26,6 +26,7 @@ struct worker_process {
 	int control;
 	struct event *readable, *restart;
 	bool ready, draining;
+	bool transparent;        /* its configuration asks for sockets with clients' addresses */
 	int64_t started_ms;
 	int64_t backoff_ms;
 };

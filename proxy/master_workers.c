@@ -10,6 +10,7 @@
 
 #include "proxy/master_private.h"
 #include "proxy/notify.h"
+#include "proxy/transparent.h"
 #include "proxy/worker_fds.h"
 
 #define BACKOFF_MIN_MS 100
@@ -140,14 +141,19 @@ static void all_ready(struct master *m)
 static void on_worker_says(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker_process *w = arg;
-	char word;
+	union {
+		char word;
+		struct transparent_request socket;
+	} m;
 	(void)what;
-	ssize_t n = recv(fd, &word, 1, MSG_DONTWAIT);
+	ssize_t n = recv(fd, &m, sizeof(m), MSG_DONTWAIT);
 	if (n <= 0) {
 		event_del(w->readable); /* SIGCHLD tells the rest */
 		return;
 	}
-	if (word != CONTROL_READY || w->ready)
+	if (m.word == CONTROL_TRANSPARENT && (size_t)n == sizeof(m.socket) && w->transparent)
+		transparent_serve(fd, &m.socket);
+	if (m.word != CONTROL_READY || w->ready)
 		return;
 	w->ready = true;
 	if (w->generation == w->master->generation && all_are_ready(w->master))
@@ -173,6 +179,14 @@ static pid_t spawn_worker(const struct worker_process *w, int control)
 	return pid;
 }
 
+static bool has_transparent(const struct config *config)
+{
+	for (size_t i = 0; i < config->backend_count; i++)
+		if (config->backends[i].transparent)
+			return true;
+	return false;
+}
+
 static bool start_worker(struct worker_process *w)
 {
 	struct master *m = w->master;
@@ -188,6 +202,7 @@ static bool start_worker(struct worker_process *w)
 	}
 	w->control = pair[0];
 	w->ready = false;
+	w->transparent = has_transparent(m->config);
 	w->started_ms = clock_ms();
 	w->readable = event_new(m->base, w->control, EV_READ | EV_PERSIST, on_worker_says, w);
 	event_add(w->readable, NULL);

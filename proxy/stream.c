@@ -118,20 +118,17 @@ struct stream *stream_create(struct event_base *base, int fd, const struct strea
 	return s;
 }
 
-struct stream *stream_connect(struct event_base *base, const struct sockaddr *to, socklen_t len,
-			      const struct sockaddr *from, socklen_t from_len, bool transparent,
+struct stream *stream_connect(struct event_base *base, int fd, const struct sockaddr *to, socklen_t len,
 			      const struct stream_callbacks *cb, void *arg)
 {
-	int one = 1, fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int one = 1;
+	if (fd < 0)
+		fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return NULL;
 	if (to->sa_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	bool v6 = to->sa_family == AF_INET6;
-	bool ok = !transparent || setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT,
-					     &one, sizeof(one)) == 0;
-	ok = ok && (from == NULL || bind(fd, from, from_len) == 0);
-	if (!ok || (connect(fd, to, len) != 0 && errno != EINPROGRESS)) {
+	if (connect(fd, to, len) != 0 && errno != EINPROGRESS) {
 		int error = errno;
 		close(fd);
 		errno = error;

@@ -35,10 +35,9 @@ struct stream_callbacks {
 
 /* Takes a connected socket over. */
 struct stream *stream_create(struct event_base *base, int fd, const struct stream_callbacks *callbacks, void *arg);
-/* Connects; ready() tells. NULL: errno. from: the local address, or NULL;
- * transparent: bind it though it isn't ours (IP_TRANSPARENT). */
-struct stream *stream_connect(struct event_base *base, const struct sockaddr *to, socklen_t len,
-			      const struct sockaddr *from, socklen_t from_len, bool transparent,
+/* Connects; ready() tells. NULL: errno. fd: a socket of ours to do it with,
+ * taken over even then; -1: a new one. */
+struct stream *stream_connect(struct event_base *base, int fd, const struct sockaddr *to, socklen_t len,
 			      const struct stream_callbacks *callbacks, void *arg);
 /* Closes at once; what isn't written is lost. */
 void stream_destroy(struct stream **stream);

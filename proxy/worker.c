@@ -24,6 +24,7 @@
 #include "proxy/session.h"
 #include "proxy/tls.h"
 #include "proxy/transaction_log.h"
+#include "proxy/transparent.h"
 #include "proxy/worker_setup.h"
 #include "proxy/worker_fds.h"
 
@@ -171,19 +172,46 @@ static void drain(struct running *r, bool stop)
 		event_base_loopexit(r->w.base, NULL);
 }
 
+union control_message {
+	char order;
+	struct transparent_answer answer;
+};
+
+/* As recv(2). *fd_r: what came with it, or -1. */
+static ssize_t receive(int control, union control_message *m, int *fd_r)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} space;
+	struct iovec part = { m, sizeof(*m) };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = space.bytes, .msg_controllen = sizeof(space.bytes),
+	};
+	*fd_r = -1;
+	ssize_t n = recvmsg(control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(fd_r, CMSG_DATA(c), sizeof(int));
+	return n;
+}
+
 static void on_control(evutil_socket_t fd, short what, void *arg)
 {
 	struct running *r = arg;
-	char order;
+	union control_message m;
+	int with;
 	(void)what;
-	ssize_t n = recv(fd, &order, 1, MSG_DONTWAIT);
+	ssize_t n = receive(fd, &m, &with);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) { /* the master has gone */
 		event_del(r->control);
 		drain(r, true);
-	} else if (order == CONTROL_DRAIN || order == CONTROL_STOP) {
-		drain(r, order == CONTROL_STOP);
+	} else if (m.order == CONTROL_TRANSPARENT && (size_t)n == sizeof(m.answer)) {
+		transparent_answered(r->w.transparent, &m.answer, with);
+	} else if (m.order == CONTROL_DRAIN || m.order == CONTROL_STOP) {
+		drain(r, m.order == CONTROL_STOP);
 	}
 }
 
@@ -280,6 +308,7 @@ static void tear_down(struct running *r)
 	free(r->gates);
 	buf_free(&w->line);
 	tls_set_destroy(&w->tls);
+	transparent_destroy(&w->transparent);
 	stats_destroy(&w->stats);
 	snapshot_release((struct snapshot **)&w->snapshot);
 }
@@ -353,6 +382,7 @@ int worker_main(int argc, char **argv)
 	worker_enter_sandbox(r.w.snapshot->config, true);
 	if (!make_parts(&r) || !open_gates(&r))
 		return EX_OSERR;
+	r.w.transparent = transparent_create(WORKER_FD_CONTROL);
 	r.control = event_new(r.w.base, WORKER_FD_CONTROL, EV_READ | EV_PERSIST, on_control, &r);
 	event_add(r.control, NULL);
 	for (size_t i = 0; i < r.w.backend_count; i++)

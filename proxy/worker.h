@@ -18,6 +18,7 @@
 struct session;
 struct backend;
 struct tls_set;
+struct transparent;
 
 struct worker {
 	struct event_base *base;
@@ -29,6 +30,7 @@ struct worker {
 	struct scanner_config scanner; /* where the filter clamd is on */
 	struct stats *stats;
 	struct tls_set *tls;           /* proxy/tls.h; NULL: no TLS */
+	struct transparent *transparent; /* the master makes such sockets; NULL: we do */
 	unsigned row;                  /* in stats */
 	struct backend *const *backends; /* as config->backends */
 	size_t backend_count;

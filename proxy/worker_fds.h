@@ -8,6 +8,7 @@
  *   worker → master  'R' ready: accepts connections
  *   master → worker  'D' drain: accept no more, end when the last session has
  *   master → worker  'S' stop: as drain, and say 421 to sessions between mails
+ *   both ways        'T' a socket with a client's address (proxy/transparent.h)
  * The channel's end means the other is gone: a worker drains then.
  */
 enum {

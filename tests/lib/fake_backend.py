@@ -15,16 +15,17 @@ class FakeBackend:
               "RCPT": b"250 2.1.5 Ok\r\n", "DATA": b"354 go\r\n", "content": b"250 2.0.0 taken\r\n",
               "RSET": b"250 2.0.0 Ok\r\n", "QUIT": b"221 2.0.0 bye\r\n"}
 
-    def __init__(self, script=None, port=0, ehlo=None, lmtp=False):
+    def __init__(self, script=None, port=0, ehlo=None, lmtp=False, host="127.0.0.1"):
         self.script = dict(script or {})
         self.ehlo = ehlo or self.EHLO
         self.lmtp = lmtp
         self.messages = []      # dicts: mail, rcpt, data
         self.commands = []      # every line, in order
         self.connections = 0
-        self.sock = socket.socket()
+        self.peers = []         # where they came from
+        self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.sock.bind(("127.0.0.1", port))
+        self.sock.bind((host, port))
         self.sock.listen(128)
         self.port = self.sock.getsockname()[1]
         self.open = []
@@ -57,11 +58,12 @@ class FakeBackend:
     def _accept(self):
         while True:
             try:
-                c, _ = self.sock.accept()
+                c, peer = self.sock.accept()
             except OSError:
                 return
             c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
+            self.peers.append(peer[0])
             self.open.append(c)
             threading.Thread(target=self._serve, args=(c,), daemon=True).start()
 

@@ -1,14 +1,17 @@
 """Several backends: which gets the mail, what happens when one is down; IPv6
 and unix sockets; parameters that go through, and those that must not."""
 import base64
+import re
 import socket
 import threading
 import time
+from pathlib import Path
 
 import certificates
 import pytest
 from fake_backend import FakeBackend
-from gatehouse import Client, Gatehouse, free_port
+from gatehouse import PROGRAM, Client, Gatehouse, free_port
+from netns import Machines, sh
 
 DSN = FakeBackend.EHLO.replace(b"250 ENHANCED", b"250-DSN\r\n250 ENHANCED")
 
@@ -282,36 +285,84 @@ def test_requiretls_and_auth_parameter(place):
 
 def test_transparent(place):
     """The backend sees the client's own address. (Loopback needs no routing.)"""
-    with FakeBackend() as b:
-        peers = []
-        accept = b.sock.accept
-        b.sock.close()
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(8)
-        del accept
-
-        def serve():
-            while True:
-                c, peer = listener.accept()
-                peers.append(peer[0])
-                threading.Thread(target=b._serve, args=(c,), daemon=True).start()
-        threading.Thread(target=serve, daemon=True).start()
-        with Gatehouse(place / "g", backend=listener.getsockname()[1], backend_settings="transparent = on") as g:
-            assert offers(g, "8BITMIME")
-            for address in ("127.0.0.5", "127.0.0.6"):
-                s = socket.create_connection(("127.0.0.1", g.port), 10, source_address=(address, 0))
-                c = Client.__new__(Client)
-                c.sock, c.file = s, s.makefile("rb")
-                c.reply()
-                c.hello()
-                code, text = c.mail()
-                if code == 451 and g.wait_log("Operation not permitted", 1):
-                    pytest.skip("skipped: this user may not use IP_TRANSPARENT")
-                assert code == 250, text
-                c.close()
-        assert peers[-2:] == ["127.0.0.5", "127.0.0.6"]
+    with FakeBackend() as b, Gatehouse(place / "g", backend=b.port, backend_settings="transparent = on") as g:
+        assert offers(g, "8BITMIME")
+        for address in ("127.0.0.5", "127.0.0.6"):
+            s = socket.create_connection(("127.0.0.1", g.port), 10, source_address=(address, 0))
+            c = Client.__new__(Client)
+            c.sock, c.file = s, s.makefile("rb")
+            c.reply()
+            c.hello()
+            code, text = c.mail()
+            if code == 451 and g.wait_log("Operation not permitted", 1):
+                pytest.skip("skipped: this user may not use IP_TRANSPARENT")
+            assert code == 250, text
+            c.close()
+        assert b.peers[-2:] == ["127.0.0.5", "127.0.0.6"]
         assert len(b.messages) == 2
+
+
+def capabilities(pid):
+    return int(re.search(r"CapEff:\s*(\w+)", Path(f"/proc/{pid}/status").read_text()).group(1), 16)
+
+
+def test_transparent_over_a_network(place):
+    """A client that is far away, workers without any privilege: the master makes the sockets. Many at once, and none is
+    left behind when a client goes."""
+    with Machines() as net:
+        wrapper = place / "gatehouse"
+        wrapper.write_text(f'#!/bin/sh\nexec ip netns exec {net.gw} {PROGRAM} "$@"\n')
+        wrapper.chmod(0o755)
+        b = net.run_in(net.be, lambda: FakeBackend(host=net.SERVER))
+        six = net.run_in(net.be, lambda: FakeBackend(host=net.SERVER6)) if net.ipv6 else None
+        port = free_port()
+        extra = f"""listen world {{ address = 0.0.0.0:{port} backends = {{far}} }}
+listen other {{ address = {net.GATE}:{port + 1} backends = {{near}} }}
+backend far {{ address = {net.SERVER}:{b.port} transparent = on connect-timeout = 3s }}
+backend near {{ address = {net.SERVER}:{b.port} }}
+"""
+        if six:
+            extra += (f'listen six {{ address = "[::]:{port + 2}" backends = {{six}} }}\n'
+                      f'backend six {{ address = "[{net.SERVER6}]:{six.port}" transparent = on }}\n')
+        with b, Gatehouse(place / "g", backend=free_port(), program=str(wrapper), top="user = nobody", extra=extra) as g:
+            assert [capabilities(p) for p in g.worker_pids()] == [0]
+            before = [len(list(Path(f"/proc/{p}/fd").iterdir())) for p in g.worker_pids()]
+            clients = net.run_in(net.cl, lambda: [Client(port, host=net.GATE) for _ in range(20)])
+            for c in clients:
+                c.hello()
+                c.send("MAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.org>\r\n")
+            for c in clients[:10]:
+                assert [c.reply()[0] for _ in range(2)] == [250, 250], g.log()[-2000:]
+                assert c.code("DATA") == 354
+                c.send(b"Subject: x\r\n\r\ny\r\n.\r\n")
+                assert c.reply()[0] == 250
+            for c in clients:
+                c.close()
+            assert len(b.messages) == 10
+            assert b.peers.count(net.CLIENT) >= 10
+            with net.run_in(net.cl, lambda: Client(port + 1, host=net.GATE)) as c:
+                shown = b.peers.count(net.CLIENT)
+                c.hello()
+                assert c.mail()[0] == 250
+                assert b.peers.count(net.CLIENT) == shown, "the setting is the backend's own"
+            if six:
+                with net.run_in(net.cl, lambda: Client(port + 2, host=net.GATE6)) as c:
+                    c.hello()
+                    code, text = c.mail()
+                    assert code == 250, text + g.log()[-1000:]
+                assert six.peers[-1] == net.CLIENT6
+            # A server that can't be reached: the client is told within its time, and the socket goes.
+            sh(f"ip -n {net.be} link set wire down")
+            with net.run_in(net.cl, lambda: Client(port, host=net.GATE)) as c:
+                c.hello()
+                assert c.mail()[0] == 451
+            end = time.time() + 10
+            while time.time() < end:
+                now = [len(list(Path(f"/proc/{p}/fd").iterdir())) for p in g.worker_pids()]
+                if max(now) <= max(before) + 4:
+                    break
+                time.sleep(0.1)
+            assert max(now) <= max(before) + 4, (before, now)
 
 
 AUTH = FakeBackend.EHLO.replace(b"250 ENHANCED", b"250-AUTH PLAIN\r\n250 ENHANCED")
