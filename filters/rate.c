@@ -16,6 +16,8 @@ static const struct setting settings[] = {
 	LIMIT(user, "Messages of one login"),
 	{ "window", SETTING_TIME, AT(window), .fallback = "1h", .min = 1000, .max = 86400000.0 * 31,
 	  .help = "How long they are counted, from the first" },
+	{ "close", SETTING_BOOL, AT(close), .fallback = "off",
+	  .help = "Over a limit the session ends with 421, instead of 450 to the recipient" },
 	{ .name = NULL },
 };
 
@@ -91,7 +93,7 @@ static void judge(struct scan *scan, const struct kind *kind, struct slice name,
 	if (a->status == ANSWER_TEMPERROR)
 		state_on_error(scan, "RATE_TEMPERROR", a->why);
 	else if (a->number > limit_of(s, kind))
-		scan_refuse(scan, kind->symbol, ACTION_DEFER, 450, "4.7.1",
+		scan_refuse(scan, kind->symbol, ACTION_DEFER, s->close ? 421 : 450, s->close ? "4.7.0" : "4.7.1",
 			    "Too many messages (%s %.*s), please try again in %u seconds", kind->name, SLICE_ARG(name),
 			    a->ttl);
 }

@@ -166,7 +166,7 @@ struct config_dnslist {
 	int type;                   /* enum dnslist_type, policy/dnslist.h */
 	double score;
 	struct slice_list codes;    /* "127.0.0.2=3.5" */
-	bool shadow;
+	bool shadow, probe;
 	bool enabled;
 };
 

@@ -433,20 +433,23 @@ const struct section config_list_section = {
 };
 
 static const struct setting_value DNSLIST_TYPES[] = {
-	{ "client", DNSLIST_CLIENT }, { "sender", DNSLIST_SENDER }, { NULL, 0 },
+	{ "client", DNSLIST_CLIENT }, { "sender", DNSLIST_SENDER }, { "received", DNSLIST_RECEIVED }, { NULL, 0 },
 };
 
 static const struct setting DNSLIST[] = {
 	{ "zone", SETTING_DOMAINS, AT(dnslist, zone), .fallback = "",
 	  .help = "Its domain. Not needed for spamhaus-zen, spamhaus-dbl, spamcop, barracuda, psbl, dnswl" },
 	{ "type", SETTING_ENUM, AT(dnslist, type), .fallback = "client", .values = DNSLIST_TYPES,
-	  .help = "What is looked up: the client's address, or the domain of the envelope's sender" },
+	  .help = "What is looked up: the client's address, the domain of the envelope's sender, or the addresses "
+		  "of the other relays outside our networks that Received names" },
 	{ "score", SETTING_FLOAT, AT(dnslist, score), .fallback = "2", .min = -1000, .max = 1000,
 	  .help = "Score of who is listed, where there are no codes; below zero for a list of good ones" },
 	{ "codes", SETTING_STRINGS, AT(dnslist, codes), .fallback = "",
 	  .help = "Scores by what the list answers: 127.0.0.2=3, 127.0.0.4/30=4, or by bits of the last "
 		  "octet: &4=1.5. Those that fit add up" },
 	{ "enabled", SETTING_BOOL, AT(dnslist, enabled), .fallback = "on", .help = "Whether it is asked" },
+	{ "probe", SETTING_BOOL, AT(dnslist, probe), .fallback = "on",
+	  .help = "It has to have the test entry of RFC 5782, 127.0.0.2 or test, or it is dead and doesn't count" },
 	{ "shadow", SETTING_BOOL, AT(dnslist, shadow), .fallback = "off",
 	  .help = "What it says is recorded, but has no effect" },
 	{ 0 },

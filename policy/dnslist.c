@@ -93,11 +93,12 @@ static void make(struct making *m, const struct config_dnslist *section, struct 
 	list->type = (enum dnslist_type)section->type;
 	list->score = section->score;
 	list->shadow = section->shadow;
+	list->probe = section->probe;
 	list->zone = section->zone.count > 0 ? section->zone.items[0] : SLICE_EMPTY;
 	list->codes = arena_array(arena, struct dnslist_code, section->codes.count + 6);
 	if (list->zone.len == 0 && k != NULL) {
 		list->zone = slice_str(k->zone);
-		list->type = k->type;
+		list->type = section->type == DNSLIST_CLIENT ? k->type : list->type;
 		for (size_t i = 0; section->codes.count == 0 && i < 6 && k->codes[i] != NULL; i++)
 			add_code(m, list, slice_str(k->codes[i]));
 	}

@@ -1,5 +1,6 @@
 #include "proxy/judgement.h"
 
+#include "filters/dnsbl.h"
 #include "filters/relay.h"
 #include "proxy/trace.h"
 
@@ -66,6 +67,7 @@ static void count(const struct scan *scan, enum action action, struct stats *sta
 		[ACTION_DEFER] = STAT_DEFERRED,   [ACTION_QUARANTINE] = STAT_QUARANTINED,
 		[ACTION_REJECT] = STAT_REJECTED,     [ACTION_REDIRECT] = STAT_REDIRECTED,
 	};
+	stats_set(stats, row, STAT_DNSLISTS_SUSPENDED, dnsbl_suspended());
 	stats_add(stats, row, STAT_MESSAGES, 1);
 	stats_add(stats, row, STAT_RULES_CUT_OFF, scan->rules_cut_off);
 	if (counters[action] != STAT_SESSIONS)

@@ -37,6 +37,7 @@ static const char *const names[STATS] = {
 	[STAT_BYTES_IN] = "bytes_in",
 	[STAT_DNS_QUESTIONS] = "dns_questions",
 	[STAT_RULES_CUT_OFF] = "rules_cut_off",
+	[STAT_DNSLISTS_SUSPENDED] = "dnslists_suspended",
 	[STAT_LOOP_STALLS] = "loop_stalls",
 	[STAT_LOOP_WORST_US] = "loop_worst_us",
 };
@@ -100,12 +101,18 @@ void stats_max(struct stats *stats, unsigned row, enum counter counter, int64_t 
 		atomic_store_explicit(&stats->row[row].counters[counter], value, memory_order_relaxed);
 }
 
+void stats_set(struct stats *stats, unsigned row, enum counter counter, int64_t value)
+{
+	if (stats != NULL)
+		atomic_store_explicit(&stats->row[row].counters[counter], value, memory_order_relaxed);
+}
+
 int64_t stats_total(const struct stats *stats, enum counter counter)
 {
 	int64_t total = 0;
 	for (unsigned i = 0; i < stats->rows; i++) {
 		int64_t v = atomic_load_explicit(&stats->row[i].counters[counter], memory_order_relaxed);
-		if (counter == STAT_LOOP_WORST_US)
+		if (counter == STAT_LOOP_WORST_US || counter == STAT_DNSLISTS_SUSPENDED)
 			total = v > total ? v : total;
 		else
 			total += v;
@@ -116,6 +123,7 @@ int64_t stats_total(const struct stats *stats, enum counter counter)
 void stats_clear_now(struct stats *stats, unsigned row)
 {
 	atomic_store(&stats->row[row].counters[STAT_SESSIONS_NOW], 0);
+	atomic_store(&stats->row[row].counters[STAT_DNSLISTS_SUSPENDED], 0);
 	for (unsigned i = 0; i < CLIENT_SLOTS; i++)
 		atomic_store_explicit(&stats->row[row].clients[i], 0, memory_order_relaxed);
 }

@@ -24,6 +24,7 @@ enum counter {
 	STAT_BYTES_IN,
 	STAT_DNS_QUESTIONS,
 	STAT_RULES_CUT_OFF,    /* for running over rules.rule-budget on a mail */
+	STAT_DNSLISTS_SUSPENDED, /* now; as the worker with most knows */
 	STAT_LOOP_STALLS,      /* longer than 20 ms */
 	STAT_LOOP_WORST_US,
 	STATS
@@ -42,7 +43,8 @@ const char *stat_name(enum counter counter);
 
 void stats_add(struct stats *stats, unsigned row, enum counter counter, int64_t amount);
 void stats_max(struct stats *stats, unsigned row, enum counter counter, int64_t value);
-/* Over all rows: the sum; of _WORST_ the greatest. */
+void stats_set(struct stats *stats, unsigned row, enum counter counter, int64_t value);
+/* Over all rows: the sum; of _WORST_ and _SUSPENDED the greatest. */
 int64_t stats_total(const struct stats *stats, enum counter counter);
 /* A worker died: nothing of it is "now" any more. */
 void stats_clear_now(struct stats *stats, unsigned row);

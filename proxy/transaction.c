@@ -136,7 +136,14 @@ static void refuse_recipient(struct transaction *t, const struct refusal *r)
 		 SLICE_ARG(t->scan->envelope.sender.text), SLICE_ARG(current(t)->mailbox.text), r->code, r->enhanced,
 		 SLICE_ARG(r->text));
 	transaction_log_recipient(t->scan, t->id, r);
-	session_error(s, r->code, r->enhanced, "%.*s", SLICE_ARG(judgement_text(t->arena, r->text, t->id)));
+	struct slice text = judgement_text(t->arena, r->text, t->id);
+	if (r->code == 421) { /* RFC 5321 3.8 */
+		char last[512]; /* the transaction goes first */
+		snprintf(last, sizeof(last), "%.*s", SLICE_ARG(slice_head(text, sizeof(last) - 1)));
+		session_close(s, r->code, r->enhanced, last);
+		return;
+	}
+	session_error(s, r->code, r->enhanced, "%.*s", SLICE_ARG(text));
 	session_resume(s);
 }
 

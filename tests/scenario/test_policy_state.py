@@ -5,6 +5,7 @@ import subprocess
 import time
 
 import pytest
+from dnsserver import Server, Zone
 from fake_backend import FakeBackend
 from gatehouse import Client, Gatehouse, free_port, wait_for_port
 
@@ -22,6 +23,12 @@ forged.example. 60 IN TXT "v=spf1 -all"
 10.2.0.192.odd.example. 60 IN A 203.0.113.1
 10.2.0.192.dead.example. 60 IN A 127.0.0.1
 10.2.0.192.white.example. 60 IN A 127.0.10.3
+2.0.0.127.white.example. 60 IN A 127.0.10.0
+2.0.0.127.broken.example. 60 IN A 127.0.0.2
+10.2.0.192.gone.example. 60 IN A 127.0.0.2
+10.2.0.192.bare.example. 60 IN A 127.0.0.2
+99.100.51.198.bl.example. 60 IN A 127.0.0.5
+test.dom.example. 60 IN A 127.0.1.2
 bad.example.dom.example. 60 IN A 127.0.1.2
 ;! 10.2.0.192.broken.example SERVFAIL
 """
@@ -32,10 +39,10 @@ BODY = b"From: ada@example.net\r\nSubject: hello\r\n\r\nhi\r\n"
 def gate(tmp_path):
     started = []
 
-    def start(extra, store="memory:", **settings):
+    def start(extra, store="memory:", dns_settings=None, **settings):
         g = Gatehouse(tmp_path / f"gate{len(started)}", backend=start.backend.port,
                       extra=extra + "\nnetworks { trusted = {10.0.0.1} internal = {10.0.0.1} }",
-                      dns=f'zone-file = "{tmp_path / "zone"}"',
+                      dns=dns_settings or f'zone-file = "{tmp_path / "zone"}"',
                       listen_settings='proxy-from = {127.0.0.1}', **settings)
         (tmp_path / "zone").write_text(ZONE)
         g.conf.write_text(re.sub(r'store = "[^"]*"', f'store = "{store}"', g.text))
@@ -51,7 +58,7 @@ def gate(tmp_path):
     start.backend.stop()
 
 
-def send(g, sender="ada@example.net", rcpt=("bob@example.org",), ip="192.0.2.10"):
+def send(g, sender="ada@example.net", rcpt=("bob@example.org",), ip="192.0.2.10", body=BODY):
     with Client(g.port, greet=False) as c:
         c.send(f"PROXY TCP4 {ip} 127.0.0.1 4242 25\r\n")
         assert c.reply()[0] == 220
@@ -61,7 +68,7 @@ def send(g, sender="ada@example.net", rcpt=("bob@example.org",), ip="192.0.2.10"
         if not any(code == 250 for code, _ in replies):
             return replies, None
         assert c.code("DATA") == 354
-        c.send(BODY + b".\r\n")
+        c.send(body + b".\r\n")
         return replies, c.reply()
 
 
@@ -158,6 +165,8 @@ dnslist closed { zone = closed.example score = 5 }
 dnslist odd { zone = odd.example score = 5 }
 dnslist dead { zone = dead.example score = 5 }
 dnslist broken { zone = broken.example score = 5 }
+dnslist gone { zone = gone.example score = 5 }
+dnslist bare { zone = bare.example score = 0.5 probe = off }
 dnslist off { zone = bl.example score = 5 enabled = off }
 dnslist dom { zone = dom.example type = sender score = 4 }
 """
@@ -168,18 +177,70 @@ def test_dns_lists(gate):
     assert send(g)[1][0] == 250
     line = g.wait_log("transaction .*from=ada")
     assert "DNSBL_BL(6.50)" in line and "DNSBL_WHITE(-3.00)" in line and "DNSBL_TEMPERROR(0.00)" in line
-    for name in ("WILD", "CLOSED", "ODD", "DEAD", "BROKEN", "OFF", "DOM"):
+    for name in ("WILD", "CLOSED", "ODD", "DEAD", "BROKEN", "OFF", "DOM", "GONE"):
         assert f"DNSBL_{name}(" not in line
-    assert line.count("DNSBL_SUSPENDED") == 4
+    assert line.count("DNSBL_SUSPENDED") == 5 and "DNSBL_BARE(0.50)" in line
+    assert g.wait_log("dnsbl suspended.*gone.example: it does not list its test entry")
+    assert g.status()["dnslists_suspended"] == 5
     assert g.wait_log("dnsbl suspended.*wild.example: it lists what no list may list")
     assert g.wait_log("dnsbl suspended.*closed.example: it refuses our questions")
-    assert len([x for x in g.lines if "dnsbl suspended" in x]) == 4
+    assert len([x for x in g.lines if "dnsbl suspended" in x]) == 5
     send(g, "x@bad.example")
     line = g.wait_log("transaction .*from=x@bad.example")
     assert "DNSBL_DOM(4.00)" in line
-    assert len([x for x in g.lines if "dnsbl suspended" in x]) == 4
+    assert len([x for x in g.lines if "dnsbl suspended" in x]) == 5
     send(g, ip="192.0.2.99", sender="y@example.net")
     assert "DNSBL" not in g.wait_log("transaction .*from=y@").replace("DNSBL_SUSPENDED", "")
+
+
+def test_dns_lists_of_other_relays(gate):
+    g = gate("""dnslist deep { zone = bl.example type = received codes = {"127.0.0.4/30=2.5"} }
+dnslist good { zone = white.example type = received score = -1 }
+dnslist trial { zone = bl.example type = received score = 9 shadow = on }
+""")
+    received = b"Received: from a.example (a.example [%s]) by b.example with ESMTP id 1; Sun, 22 Nov 2026 10:00:00 +0000\r\n"
+    hops = b"".join(received % ip for ip in (b"203.0.113.5", b"198.51.100.99", b"192.0.2.10", b"10.9.9.9", b"198.51.100.99"))
+    assert send(g, body=hops + BODY)[1][0] == 250
+    line = g.wait_log("transaction .*from=ada@example.net")
+    assert line.count("DNSBL_DEEP(2.50)") == 1 and "DNSBL_GOOD" not in line  # 192.0.2.10 is the client
+    assert "DNSBL_TRIAL(9.00 shadow)" in line
+    assert send(g, "eve@example.net", ip="192.0.2.99", body=hops + BODY)[1][0] == 250
+    assert "DNSBL_GOOD(-1.00)" in g.wait_log("transaction .*from=eve@example.net")
+
+
+def test_dns_list_that_recovers(gate, tmp_path):
+    """A real server: the list dies, is suspended, and comes back by itself."""
+    dns = Server(Zone("10.2.0.192.own.example. 1 IN A 127.0.0.2\n*.own.example. 1 IN A 127.0.0.2\n"))
+    try:
+        g = gate("dnslist own { zone = own.example score = 4 }", dns_settings=f"forward = {{127.0.0.1@{dns.port}}}")
+        assert send(g)[1][0] == 250
+        assert g.wait_log("dnsbl suspended")
+        assert "DNSBL_OWN" not in g.wait_log("transaction ") and g.status()["dnslists_suspended"] == 1
+        dns.zone = Zone("10.2.0.192.own.example. 1 IN A 127.0.0.2\n2.0.0.127.own.example. 1 IN A 127.0.0.2\n")
+        end = time.time() + 20
+        while time.time() < end and not g.wait_log("dnsbl resumed", 0.5):
+            send(g)
+        assert g.wait_log("dnsbl resumed.*own.example") and g.status()["dnslists_suspended"] == 0
+        send(g, "eve@plain.example")
+        assert "DNSBL_OWN(4.00)" in g.wait_log("transaction .*from=eve@plain")
+    finally:
+        dns.close()
+
+
+def test_rate_can_end_the_session(gate):
+    g = gate("filter rate { enabled = on client = 1 window = 1h close = on }")
+    assert send(g)[1][0] == 250
+    with Client(g.port, greet=False) as c:
+        c.send("PROXY TCP4 192.0.2.10 127.0.0.1 4242 25\r\n")
+        assert c.reply()[0] == 220
+        c.hello()
+        c.send("MAIL FROM:<ada@example.net>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n")
+        assert c.reply()[0] == 250
+        code, text = c.reply()
+        assert code == 421 and re.match(r"4\.7\.0 Too many messages \(client 192\.0\.2\.10\), please try again in 3\d\d\d seconds \(\w{12}\)", text)
+        assert c.at_end()
+    assert g.wait_log("session closed.*421 4.7.0 Too many messages")
+    assert send(g, ip="192.0.2.11")[1][0] == 250
 
 
 def test_disagreement_is_remembered(gate):
