@@ -10,6 +10,7 @@
 #include "proxy/cli_config.h"
 #include "proxy/commands.h"
 #include "proxy/rules_setup.h"
+#include "rules/rule_eval.h"
 #include "rules/rule_expr.h"
 #include "rules/rule_test.h"
 
@@ -17,9 +18,11 @@ static const char usage[] =
 	"usage: gatehouse rules list [-c FILE] [--rules PATH]... [--all] [--json]\n"
 	"       gatehouse rules explain NAME... [-c FILE] [--rules PATH]...\n"
 	"       gatehouse rules test [-c FILE] [--rules PATH]...\n"
+	"       gatehouse rules functions\n"
 	"list     name, type, score and whether it can be honoured; --all: of sub-rules (__NAME) too\n"
 	"explain  where a rule stands, what it says, how it is matched and what it is made of\n"
-	"test     tries the `test` lines of the rule files; exit status 1 if one fails\n";
+	"test     tries the `test` lines of the rule files; exit status 1 if one fails\n"
+	"functions  what `eval:` may call, with how many arguments\n";
 
 struct options {
 	const char *config;
@@ -229,6 +232,21 @@ static int run_tests(const struct ruleset *rules)
 	return r.failed > 0 ? 1 : EX_OK;
 }
 
+/* ---- functions ---- */
+
+static int list_functions(void)
+{
+	const struct eval_function *f;
+	for (size_t n = 0; (f = eval_each(n)) != NULL; n++) {
+		if (f->min_args == f->max_args)
+			printf("%-44s %u", f->name, f->min_args);
+		else
+			printf("%-44s %u to %u", f->name, f->min_args, f->max_args);
+		printf("%s%s\n", f->approximate != NULL ? "  approximate: " : "", f->approximate ? f->approximate : "");
+	}
+	return EX_OK;
+}
+
 /* ---- */
 
 static int with_rules(const struct options *o, const char *what, char **rest, int count)
@@ -280,6 +298,8 @@ int cli_rules(int argc, char **argv)
 	if ((strcmp(what, "list") == 0 && count == 0) || (strcmp(what, "test") == 0 && count == 0) ||
 	    (strcmp(what, "explain") == 0 && count > 0))
 		status = with_rules(&o, what, argv + optind + 1, count);
+	else if (strcmp(what, "functions") == 0 && count == 0)
+		status = list_functions();
 	else
 		fputs(usage, stderr);
 	cli_paths_free(&o.rules);

@@ -53,6 +53,7 @@ static const char *const features[] = {
 	"Gatehouse::action",
 	"Gatehouse::shadow",
 	"Gatehouse::skeleton",
+	"Gatehouse::symbols",
 };
 
 bool rule_plugin_loaded(struct slice name)

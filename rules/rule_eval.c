@@ -20,6 +20,15 @@ const struct eval_function *eval_find(struct slice name)
 	return NULL;
 }
 
+const struct eval_function *eval_each(size_t n)
+{
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+		for (const struct eval_function *f = families[i]; f->name != NULL; f++)
+			if (n-- == 0)
+				return f;
+	return NULL;
+}
+
 void eval_evidence(struct rule_scan *scan, const struct rule *rule, const char *fmt, ...)
 {
 	char text[300];

@@ -26,6 +26,8 @@ struct eval_function {
 };
 
 const struct eval_function *eval_find(struct slice name);
+/* The nth of all; NULL: there are no more. */
+const struct eval_function *eval_each(size_t n);
 
 /* The tables; each ends with name == NULL. */
 extern const struct eval_function eval_headers[], eval_dates[], eval_html[], eval_mime[], eval_body[],

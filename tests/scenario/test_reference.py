@@ -1,5 +1,6 @@
 """gatehouse.conf(5) is printed from the tables that read the configuration: the copy in docs/ is that of this program, and
 each setting the program knows stands in it."""
+import json
 import re
 import subprocess
 
@@ -31,6 +32,26 @@ def test_every_setting_stands_in_it(printed):
     found = list(settings_in_source())
     assert len(found) > 120, "the tables are written otherwise: this test looks for nothing"
     assert not [x for x in found if x[1] not in keys]
+
+
+@pytest.mark.parametrize("page", sorted((TOP / "docs").glob("*.[58]")), ids=lambda p: p.name)
+def test_manual_pages_are_well_formed(page):
+    out = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(page)], capture_output=True, text=True)
+    assert out.returncode == 0, out.stdout
+
+
+def test_examples_of_the_rule_language_hold(tmp_path):
+    """Its examples are rules without a mistake, whose own tests hold."""
+    text = (TOP / "docs/gatehouse-rules.5").read_text()
+    blocks = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", text, re.M | re.S)
+    rules = [b.replace("\\e", "\\") for b in blocks if not re.match(r"rules \{|ifplugin|score", b)]
+    (tmp_path / "examples.cf").write_text("\n".join(rules))
+    out = subprocess.run([PROGRAM, "check", "--json", "--rules", tmp_path / "examples.cf"], capture_output=True, text=True)
+    report = json.loads(out.stdout)
+    assert report["ok"] and report["rules"]["total"] >= 6, report["errors"]
+    assert report["rules"]["supported"] == report["rules"]["total"]
+    out = subprocess.run([PROGRAM, "rules", "test", "--rules", tmp_path / "examples.cf"], capture_output=True, text=True)
+    assert out.returncode == 0 and out.stdout.startswith("2 passed, 0 failed"), out.stdout
 
 
 def test_it_can_be_read(printed, tmp_path):
