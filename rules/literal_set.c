@@ -18,19 +18,18 @@ static double weight(unsigned char c)
 
 double literal_quality(const struct literal_set *set)
 {
-	double worst = 1e9;
+	double often = 0; /* how often one of them is to be met */
+	size_t shortest = SIZE_MAX;
 	if (set->count == 0)
 		return -1;
 	for (size_t i = 0; i < set->count; i++) {
 		double sum = 0;
-		if (set->list[i].len < LENGTH_MIN)
-			return 0.1 * (double)set->list[i].len;
+		shortest = set->list[i].len < shortest ? set->list[i].len : shortest;
 		for (size_t k = 0; k < set->list[i].len && k < 12; k++)
 			sum += weight((unsigned char)set->list[i].data[k]);
-		if (sum < worst)
-			worst = sum;
+		often += exp2(-sum);
 	}
-	return worst - log2((double)set->count);
+	return shortest < LENGTH_MIN ? 0.1 * (double)shortest : -log2(often);
 }
 
 static const struct slice empty_string[] = { { "", 0 } };
@@ -69,13 +68,37 @@ static struct literal_set set_share(const struct literal_set *set)
 	return (struct literal_set){ set->list, set->count, set->count };
 }
 
-void literal_piece_consider(struct literal_piece *p, const struct literal_set *set)
+/* More tell no more. */
+#define TIMES_MAX 16u
+
+static double quality_of(const struct literal_set *set, unsigned times)
 {
-	double quality = literal_quality(set);
+	double once = literal_quality(set);
+	return once > 0 && times > 1 ? once * times : once;
+}
+
+void literal_piece_consider(struct literal_piece *p, const struct literal_set *set, unsigned times)
+{
+	double quality = quality_of(set, times);
 	if (quality > p->quality && quality > 0) {
 		p->required = set_share(set);
 		p->quality = quality;
+		p->times = times;
 	}
+}
+
+void literal_piece_multiply(struct literal_piece *p, unsigned n)
+{
+	if (p->required.count == 0 || p->times == 0 || n < 2)
+		return;
+	p->times = n > TIMES_MAX / p->times ? TIMES_MAX : p->times * n;
+	p->quality = quality_of(&p->required, p->times);
+}
+
+void literal_piece_never(struct literal_piece *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->never = true;
 }
 
 void literal_piece_anything(struct literal_piece *p)
@@ -106,7 +129,7 @@ bool literal_set_multiply(struct arena *arena, struct literal_set *a, const stru
 
 static void end_run(struct literal_sequence *q)
 {
-	literal_piece_consider(&q->whole, &q->run);
+	literal_piece_consider(&q->whole, &q->run, 1);
 	set_to_empty_string(&q->run);
 }
 
@@ -128,7 +151,8 @@ void literal_sequence_add(struct literal_sequence *q, const struct literal_piece
 	}
 	end_run(q);
 	q->gap = true;
-	literal_piece_consider(&q->whole, &item->required);
+	q->whole.never = q->whole.never || item->never;
+	literal_piece_consider(&q->whole, &item->required, item->times);
 }
 
 void literal_sequence_end(struct literal_sequence *q, struct literal_piece *out)

@@ -17,10 +17,12 @@ struct literal_piece {
 	bool exact;                  /* matches the strings of `strings` and no others */
 	struct literal_set strings;
 	struct literal_set required; /* count 0: nothing known */
+	unsigned times;              /* of them in each match; 0: one, that a lookaround looks at */
+	bool never;                  /* matches nothing at all */
 	double quality;              /* of required */
 };
 
-/* How rare the worst of them is: bits, roughly. */
+/* How rare it is to meet one of them: bits, roughly. */
 double literal_quality(const struct literal_set *set);
 /* Adds; a list that others may share is copied first. */
 void literal_set_add(struct arena *arena, struct literal_set *set, struct slice s);
@@ -33,10 +35,14 @@ void literal_set_minimal(struct arena *arena, const struct literal_set *set, str
 
 /* Matches the empty string alone. */
 void literal_piece_empty(struct literal_piece *p);
+/* Matches nothing. */
+void literal_piece_never(struct literal_piece *p);
 /* Could be anything. */
 void literal_piece_anything(struct literal_piece *p);
-/* Takes the set as what is required if it is better than what is known. */
-void literal_piece_consider(struct literal_piece *p, const struct literal_set *set);
+/* Takes the set as what is required, that often, if it is better than what is known. */
+void literal_piece_consider(struct literal_piece *p, const struct literal_set *set, unsigned times);
+/* The piece n times over. */
+void literal_piece_multiply(struct literal_piece *p, unsigned n);
 
 /* Pieces one behind the other. Begin with literal_sequence_begin(). */
 struct literal_sequence {

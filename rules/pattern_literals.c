@@ -10,12 +10,14 @@
 #define DEPTH_MAX 40u
 #define CLASS_MAX 64u          /* members of [abc] that are told one by one */
 #define PRODUCT_MAX 64u        /* strings that multiplying may make: more wake too often */
+#define PRODUCT_MAX_ASCII 256u /* letters written in many ways */
 
 struct reader {
 	struct arena *arena;
 	struct slice s;
 	size_t at;
 	bool x, xx;
+	bool ascii;            /* of texts without other octets */
 	unsigned depth;
 	size_t product_max;    /* strings that multiplying may make */
 	bool failed;           /* something not understood: no literals at all */
@@ -26,6 +28,10 @@ static void read_alternatives(struct reader *r, struct literal_piece *out);
 static void exact_char(struct reader *r, struct literal_piece *p, unsigned char c)
 {
 	char lower = ascii_lower((char)c);
+	if (r->ascii && c >= 0x80) {
+		literal_piece_never(p);
+		return;
+	}
 	memset(p, 0, sizeof(*p));
 	p->exact = true;
 	literal_set_add(r->arena, &p->strings, arena_copy(r->arena, slice_make(&lower, 1)));
@@ -97,13 +103,18 @@ static void read_quoted(struct reader *r, struct literal_piece *out)
 	size_t end = slice_find(rest, SLICE("\\E"));
 	struct slice text = end == SLICE_NPOS ? rest : slice_head(rest, end);
 	r->at += end == SLICE_NPOS ? rest.len : end + 2;
+	for (size_t i = 0; i < text.len; i++)
+		if (r->ascii && (unsigned char)text.data[i] >= 0x80) {
+			literal_piece_never(out);
+			return;
+		}
 	literal_piece_empty(out);
 	if (text.len > LITERAL_LENGTH_MAX)
 		text.len = LITERAL_LENGTH_MAX, out->exact = false;
 	out->strings = (struct literal_set){ .count = 0 };
 	literal_set_add(r->arena, &out->strings, arena_lower(r->arena, text));
 	if (!out->exact)
-		literal_piece_consider(out, &out->strings);
+		literal_piece_consider(out, &out->strings, 1);
 }
 
 static void read_backreference(struct reader *r, struct literal_piece *out)
@@ -144,11 +155,15 @@ static void class_piece(struct reader *r, const bool *has, struct literal_piece 
 {
 	size_t n = 0;
 	bool lower[256] = { false };
-	for (unsigned c = 0; c < 256; c++)
+	for (unsigned c = 0; c < (r->ascii ? 128u : 256u); c++)
 		if (has[c])
 			lower[(unsigned char)ascii_lower((char)c)] = true;
 	for (unsigned c = 0; c < 256; c++)
 		n += lower[c];
+	if (n == 0 && r->ascii) {
+		literal_piece_never(out);
+		return;
+	}
 	if (n == 0 || n > CLASS_MAX) {
 		literal_piece_anything(out);
 		return;
@@ -335,9 +350,10 @@ static void read_group(struct reader *r, struct literal_piece *out)
 		/* It takes no room, but its strings must be there: kept as a gap
 		 * of its own only if they are good. */
 		if (inner.exact)
-			literal_piece_consider(&inner, &inner.strings);
-		if (inner.quality > 12) {
+			literal_piece_consider(&inner, &inner.strings, 1);
+		if (inner.quality > 12 || inner.never) {
 			inner.exact = false;
+			inner.times = 0;
 			*out = inner;
 		}
 	}
@@ -416,21 +432,27 @@ static void repeat(struct reader *r, struct literal_piece *p, unsigned min, unsi
 		literal_set_add(r->arena, &p->strings, SLICE(""));
 		return;
 	}
+	if (min == 0 && p->never) {
+		literal_piece_empty(p);
+		return;
+	}
 	if (min == 0) {
 		literal_piece_anything(p);
 		return;
 	}
-	if (min == 1 && max == 1)
+	if ((min == 1 && max == 1) || p->never)
 		return;
-	if (!p->exact)
-		return; /* one of its strings stands in each repetition */
+	if (!p->exact) {
+		literal_piece_multiply(p, min); /* its strings stand in each repetition */
+		return;
+	}
 	struct literal_piece once = *p;
 	unsigned n = 1;
 	while (n < min && literal_set_multiply(r->arena, &p->strings, &once.strings, r->product_max))
 		n++;
 	p->exact = n == min && max == min;
 	if (!p->exact)
-		literal_piece_consider(p, &p->strings);
+		literal_piece_consider(p, &p->strings, n < min ? min / n : 1);
 }
 
 /* ---- the whole ---- */
@@ -450,6 +472,24 @@ static bool skip_x(struct reader *r)
 	return true;
 }
 
+/* X{2,}: "XX", then whatever, and an X again: so that what stands before and
+ * behind forms longer strings with it. False: not done. */
+static bool add_repeated(struct reader *r, struct literal_sequence *q, const struct literal_piece *once,
+			 unsigned min, unsigned max)
+{
+	struct literal_piece head = *once, gap;
+	if (!once->exact || min == 0 || min == max)
+		return false;
+	for (unsigned n = 1; n < min; n++)
+		if (!literal_set_multiply(r->arena, &head.strings, &once->strings, r->product_max))
+			return false;
+	literal_piece_anything(&gap);
+	literal_sequence_add(q, &head);
+	literal_sequence_add(q, &gap);
+	literal_sequence_add(q, once);
+	return true;
+}
+
 static void read_sequence(struct reader *r, struct literal_piece *out)
 {
 	struct literal_sequence *q = arena_new(r->arena, struct literal_sequence);
@@ -463,53 +503,85 @@ static void read_sequence(struct reader *r, struct literal_piece *out)
 		read_atom(r, &item);
 		while (skip_x(r))
 			;
-		if (!r->failed && read_quantifier(r, &min, &max))
+		if (!r->failed && read_quantifier(r, &min, &max)) {
+			if (add_repeated(r, q, &item, min, max))
+				continue;
 			repeat(r, &item, min, max);
+		}
 		literal_sequence_add(q, &item);
 	}
 	literal_sequence_end(q, out);
 }
 
+struct alternatives {
+	struct literal_set exact, required;
+	bool all_exact, all_required;
+	unsigned times;        /* of required: the least */
+	size_t read, possible;
+};
+
+static void alternatives_add(struct reader *r, struct alternatives *a, const struct literal_piece *piece)
+{
+	a->read++;
+	if (piece->never)
+		return;
+	a->possible++;
+	if (!piece->exact)
+		a->all_exact = false;
+	else if (a->all_exact)
+		a->all_exact = literal_set_join(r->arena, &a->exact, &piece->strings);
+	const struct literal_set *needs = piece->exact ? &piece->strings : &piece->required;
+	unsigned times = piece->exact ? 1 : piece->times;
+	if (needs->count == 0)
+		a->all_required = false;
+	else if (a->all_required)
+		a->all_required = literal_set_join(r->arena, &a->required, needs);
+	if (times < a->times)
+		a->times = times;
+}
+
 static void read_alternatives(struct reader *r, struct literal_piece *out)
 {
-	struct literal_set exact = { .count = 0 }, required = { .count = 0 };
-	bool all_exact = true, all_required = true;
-	size_t n = 0;
+	struct alternatives a = { .all_exact = true, .all_required = true, .times = UINT32_MAX };
 	for (;;) {
 		read_sequence(r, out);
-		n++;
-		if (!out->exact)
-			all_exact = false;
-		else if (all_exact)
-			all_exact = literal_set_join(r->arena, &exact, &out->strings);
-		const struct literal_set *needs = out->exact ? &out->strings : &out->required;
-		if (needs->count == 0)
-			all_required = false;
-		else if (all_required)
-			all_required = literal_set_join(r->arena, &required, needs);
+		alternatives_add(r, &a, out);
 		if (!more(r) || peek(r) != '|')
 			break;
 		r->at++;
 	}
-	if (n == 1)
+	if (a.read == 1)
 		return;
 	memset(out, 0, sizeof(*out));
-	out->exact = all_exact;
-	if (all_exact)
-		out->strings = exact;
-	if (all_required)
-		literal_piece_consider(out, &required);
+	out->never = a.possible == 0;
+	out->exact = a.all_exact && !out->never;
+	if (out->exact)
+		out->strings = a.exact;
+	if (a.all_required && !out->never)
+		literal_piece_consider(out, &a.required, a.times);
 }
 
 static bool read_whole(struct reader *r, struct arena *arena, const struct pattern *pattern, size_t product_max,
-		       struct literal_piece *whole)
+		       bool ascii, struct literal_piece *whole)
 {
 	*r = (struct reader){
-		.arena = arena, .s = pattern->source, .product_max = product_max,
+		.arena = arena, .s = pattern->source, .product_max = product_max, .ascii = ascii,
 		.x = (pattern->flags & (PATTERN_X | PATTERN_XX)) != 0, .xx = (pattern->flags & PATTERN_XX) != 0,
 	};
 	read_alternatives(r, whole);
 	return !r->failed && r->at == r->s.len;
+}
+
+static bool best_of(struct arena *arena, struct literal_piece *whole, struct literals *literals_r)
+{
+	if (whole->exact)
+		literal_piece_consider(whole, &whole->strings, 1);
+	if (whole->required.count == 0)
+		return false;
+	literal_set_minimal(arena, &whole->required, literals_r);
+	literals_r->quality = whole->quality;
+	literals_r->times = whole->times > 0 ? whole->times : 1;
+	return literals_r->count > 0;
 }
 
 bool pattern_literals(struct arena *arena, const struct pattern *pattern, struct literals *literals_r)
@@ -517,15 +589,17 @@ bool pattern_literals(struct arena *arena, const struct pattern *pattern, struct
 	struct reader r;
 	struct literal_piece whole;
 	*literals_r = (struct literals){ .count = 0 };
-	if (!read_whole(&r, arena, pattern, PRODUCT_MAX, &whole))
+	return read_whole(&r, arena, pattern, PRODUCT_MAX, false, &whole) && best_of(arena, &whole, literals_r);
+}
+
+bool pattern_literals_ascii(struct arena *arena, const struct pattern *pattern, struct literals *literals_r)
+{
+	struct reader r;
+	struct literal_piece whole;
+	*literals_r = (struct literals){ .count = 0 };
+	if (!read_whole(&r, arena, pattern, PRODUCT_MAX_ASCII, true, &whole))
 		return false;
-	if (whole.exact)
-		literal_piece_consider(&whole, &whole.strings);
-	if (whole.required.count == 0)
-		return false;
-	literal_set_minimal(arena, &whole.required, literals_r);
-	literals_r->quality = literal_quality(&whole.required);
-	return literals_r->count > 0;
+	return whole.never || best_of(arena, &whole, literals_r);
 }
 
 bool pattern_exact(struct arena *arena, const struct pattern *pattern, struct literals *literals_r)
@@ -533,7 +607,7 @@ bool pattern_exact(struct arena *arena, const struct pattern *pattern, struct li
 	struct reader r;
 	struct literal_piece whole;
 	*literals_r = (struct literals){ .count = 0 };
-	if (!read_whole(&r, arena, pattern, LITERALS_MAX, &whole) || !whole.exact)
+	if (!read_whole(&r, arena, pattern, LITERALS_MAX, false, &whole) || !whole.exact)
 		return false;
 	literals_r->list = whole.strings.list;
 	literals_r->count = whole.strings.count;

@@ -16,11 +16,17 @@
 struct literals {
 	struct slice *list;
 	size_t count;             /* 0: none known */
+	unsigned times;           /* that many stand in each match, none over another */
 	double quality;           /* how rare they are: bits, roughly */
 };
 
 /* The best set there is. false: none. The bytes live in the arena. */
 bool pattern_literals(struct arena *arena, const struct pattern *pattern, struct literals *literals_r);
+/*
+ * As above, for texts of ASCII alone: what only other octets can match is left
+ * aside. None in the list with true: no such text is matched.
+ */
+bool pattern_literals_ascii(struct arena *arena, const struct pattern *pattern, struct literals *literals_r);
 /* All strings that the pattern matches, case aside, if it matches only these
  * and there are at most LITERALS_MAX. */
 bool pattern_exact(struct arena *arena, const struct pattern *pattern, struct literals *literals_r);

@@ -358,4 +358,5 @@ void rule_compile(struct ruleset *rules)
 	match_unset(rules);
 	list_told(rules);
 	judge_metas(rules);
+	rule_plan_make(rules, &rules->plan);
 }

@@ -73,17 +73,26 @@ static bool is_template(struct slice source)
 	return at != SLICE_NPOS && at + 2 < source.len && ascii_is_alpha(source.data[at + 2]);
 }
 
+static enum way literals_way(const struct pattern *pattern, struct arena *scratch, struct literals *found)
+{
+	if (pattern_literals(scratch, pattern, found) && found->quality >= QUALITY_MIN)
+		return WAY_STRING;
+	if (pattern_literals_ascii(scratch, pattern, found) && (found->count == 0 || found->quality >= QUALITY_MIN))
+		return WAY_ASCII;
+	return WAY_DIRECT;
+}
+
 static void find_literals(struct rule_engine *e, struct entry *entry, struct arena *scratch)
 {
 	struct literals *found = arena_new(scratch, struct literals);
-	if (!pattern_literals(scratch, &entry->rule->pattern, found) || found->quality < QUALITY_MIN)
+	entry->way = literals_way(&entry->rule->pattern, scratch, found);
+	if (entry->way == WAY_DIRECT)
 		return;
 	entry->literals = arena_new(e->arena, struct literals);
 	*entry->literals = *found;
 	entry->literals->list = arena_array(e->arena, struct slice, found->count);
 	for (size_t i = 0; i < found->count; i++)
 		entry->literals->list[i] = arena_copy(e->arena, found->list[i]);
-	entry->way = WAY_STRING;
 }
 
 static void add_entry(struct rule_engine *e, struct rule *rule, struct arena *scratch)
@@ -113,6 +122,11 @@ static void add_entry(struct rule_engine *e, struct rule *rule, struct arena *sc
 	rule->engine_id = (uint32_t)e->count;
 }
 
+static bool by_strings(const struct entry *entry)
+{
+	return entry->way == WAY_STRING || entry->way == WAY_ASCII;
+}
+
 /* Strings of a channel, each once, with the rules that it wakes. */
 static void index_strings(struct rule_engine *e, enum channel channel)
 {
@@ -121,7 +135,7 @@ static void index_strings(struct rule_engine *e, enum channel channel)
 	struct prefilter_entry *list;
 	size_t total = 0, n = 0;
 	for (size_t i = 0; i < e->count; i++)
-		if (e->entries[i].way == WAY_STRING && engine_channel_of(e->entries[i].rule->type) == channel)
+		if (by_strings(&e->entries[i]) && engine_channel_of(e->entries[i].rule->type) == channel)
 			total += e->entries[i].literals->count;
 	if (total == 0)
 		return;
@@ -129,7 +143,7 @@ static void index_strings(struct rule_engine *e, enum channel channel)
 	c->wakings = arena_array(e->arena, struct waking, total);
 	for (size_t i = 0; i < e->count; i++) {
 		struct entry *entry = &e->entries[i];
-		if (entry->way != WAY_STRING || engine_channel_of(entry->rule->type) != channel)
+		if (!by_strings(entry) || engine_channel_of(entry->rule->type) != channel)
 			continue;
 		for (size_t k = 0; k < entry->literals->count; k++) {
 			struct slice text = entry->literals->list[k];
@@ -143,6 +157,7 @@ static void index_strings(struct rule_engine *e, enum channel channel)
 			list_add(e->arena, &c->wakings[id].entries, &count, &cap, (uint32_t)i);
 			c->wakings[id].count = (uint32_t)count;
 			c->wakings[id].cap = (uint32_t)cap;
+			c->wakings[id].length = (uint32_t)text.len;
 		}
 	}
 	c->string_count = n;
@@ -157,8 +172,10 @@ static void index_rest(struct rule_engine *e, enum channel channel)
 		struct entry *entry = &e->entries[i];
 		if (engine_channel_of(entry->rule->type) != channel)
 			continue;
-		if (entry->way == WAY_STRING && c->strings == NULL)
+		if (by_strings(entry) && entry->literals->count > 0 && c->strings == NULL)
 			entry->way = WAY_DIRECT;
+		if (entry->way == WAY_ASCII)
+			list_add(e->arena, &c->high, &c->high_count, &c->high_cap, (uint32_t)i);
 		if (entry->way == WAY_DIRECT)
 			list_add(e->arena, &c->direct, &c->direct_count, &c->direct_cap, (uint32_t)i);
 		if (entry->way == WAY_TEMPLATE)
@@ -171,7 +188,8 @@ static void free_scratch(struct engine_scratch *s)
 	regex_scratch_free(&s->regex);
 	prefilter_scratch_free(&s->prefilter);
 	buf_free(&s->joined);
-	free(s->last);
+	free(s->awake);
+	free(s->high);
 	free(s->many);
 	free(s->ends);
 	free(s->queue);
@@ -282,7 +300,7 @@ static struct engine_scratch *take_scratch(const struct rule_engine *engine)
 	if (s == NULL) {
 		s = xcalloc(1, sizeof(*s));
 		s->regex = regex_scratch_create();
-		s->last = xcalloc(e->count, sizeof(*s->last));
+		s->awake = xcalloc(e->count, sizeof(*s->awake));
 		s->many = xcalloc(e->count, sizeof(*s->many));
 		scratch_prefilters(e, s);
 	} else if (images_changed(e, s)) {
@@ -336,7 +354,7 @@ void rule_engine_stats(const struct rule_engine *e, struct engine_stats *stats_r
 {
 	*stats_r = (struct engine_stats){ .patterns = e->count, .prefilter_off = e->prefilter_off };
 	for (size_t i = 0; i < e->count; i++) {
-		stats_r->with_strings += e->entries[i].way == WAY_STRING;
+		stats_r->with_strings += by_strings(&e->entries[i]);
 		if (e->entries[i].way != WAY_DIRECT)
 			continue;
 		if (by_image(e, &e->entries[i]))
@@ -360,7 +378,7 @@ const char *rule_engine_way(const struct rule_engine *e, const struct rule *rule
 	if (rule->engine_id == 0)
 		return "-";
 	const struct entry *entry = &e->entries[rule->engine_id - 1];
-	if (entry->way == WAY_STRING)
+	if (by_strings(entry))
 		return "string";
 	if (entry->way != WAY_DIRECT)
 		return "-";

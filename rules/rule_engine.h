@@ -78,6 +78,9 @@ struct engine_scratch;
 struct engine_run {
 	struct arena *arena;
 	struct engine_hit *hits;  /* by rule index */
+	uint32_t *found;          /* indexes of the rules with a match */
+	size_t found_count, found_cap;
+	bool cut_off;             /* some rule was over its budget */
 	struct engine_capture *captures;
 	size_t capture_count, capture_cap;
 	uint64_t tried, woken;    /* matches by PCRE2; rules woken by the prefilter */

@@ -26,11 +26,25 @@ static void note_captures(struct engine_run *run, const struct regex *regex, str
 	}
 }
 
+static void note_found(struct engine_run *run, uint32_t rule)
+{
+	if (run->found_count == run->found_cap) {
+		size_t cap = run->found_cap ? run->found_cap * 2 : 64;
+		uint32_t *list = arena_array(run->arena, uint32_t, cap);
+		if (run->found_count > 0)
+			memcpy(list, run->found, run->found_count * sizeof(*list));
+		run->found = list;
+		run->found_cap = cap;
+	}
+	run->found[run->found_count++] = rule;
+}
+
 static void note_hit(struct engine_run *run, const struct entry *entry, const struct regex *regex,
 		     struct slice text, const struct regex_match *match)
 {
 	struct engine_hit *hit = &run->hits[entry->rule->index];
 	if (hit->count++ == 0) {
+		note_found(run, entry->rule->index);
 		struct slice found = slice_sub(text, match->start, match->end - match->start);
 		hit->evidence = arena_copy(run->arena, slice_head(found, EVIDENCE_MAX));
 	}
@@ -56,7 +70,7 @@ static void match_text(struct engine_run *run, const struct entry *entry, const 
 		run->tried++;
 		enum regex_result result = regex_match(regex, run->scratch->regex, text, from, &match);
 		if (result == REGEX_LIMIT)
-			hit->over_budget = true;
+			hit->over_budget = run->cut_off = true;
 		if (result != REGEX_YES)
 			return;
 		note_hit(run, entry, regex, text, &match);
@@ -69,7 +83,7 @@ static void spend(struct pass *p, struct entry *entry, bool was_over, int64_t us
 	struct engine_hit *hit = &p->run->hits[entry->rule->index];
 	hit->spent_us += us;
 	if (hit->spent_us > p->engine->options.rule_budget_us)
-		hit->over_budget = true;
+		hit->over_budget = p->run->cut_off = true;
 	if (hit->over_budget && !was_over)
 		atomic_fetch_add(&entry->slow, 1);
 }
@@ -125,13 +139,33 @@ static void queue_add(struct engine_scratch *s, uint32_t id, size_t segment)
 	s->queue[s->queue_count++] = (uint64_t)id << 32 | (uint32_t)segment;
 }
 
-static void wake(struct pass *p, uint32_t id, size_t segment)
+/* Strings found in a piece so far, none over another. */
+static uint32_t count_string(struct awake *a, uint64_t piece, size_t start, size_t end)
+{
+	if (a->piece != piece) {
+		a->piece = piece;
+		a->count = 0;
+		a->end = 0;
+	}
+	if (a->count == 0 || start >= a->end || end < a->end) {
+		a->count++;
+		a->end = end;
+	}
+	return a->count;
+}
+
+static void wake(struct pass *p, uint32_t id, size_t segment, size_t start, size_t end)
 {
 	struct engine_scratch *s = p->run->scratch;
 	const struct entry *entry = &p->engine->entries[id];
-	if (s->last[id] == segment + 1 || !applies(entry, p->channel, &p->segments[segment], segment))
+	struct awake *a = &s->awake[id];
+	uint64_t piece = p->first + segment;
+	if (a->tried == piece || !applies(entry, p->channel, &p->segments[segment], segment) ||
+	    (entry->way == WAY_ASCII && s->high[segment]))
 		return;
-	s->last[id] = (uint32_t)segment + 1;
+	if (entry->literals->times > 1 && count_string(a, piece, start, end) < entry->literals->times)
+		return;
+	a->tried = piece;
 	p->run->woken++;
 	/* Tried once on each piece and in order: matches are counted. */
 	if (entry->rule->tflags & TFLAG_MULTIPLE)
@@ -158,7 +192,7 @@ static bool on_string(void *context, uint32_t id, size_t end)
 	const struct waking *w = &p->engine->channels[p->channel].wakings[id];
 	size_t segment = segment_at(p, end);
 	for (uint32_t i = 0; i < w->count; i++)
-		wake(p, w->entries[i], segment);
+		wake(p, w->entries[i], segment, end - w->length, end);
 	return true;
 }
 
@@ -180,6 +214,19 @@ static void run_queue(struct pass *p)
 	s->queue_count = 0;
 }
 
+static bool is_ascii(struct slice s)
+{
+	uint64_t word, bits = 0;
+	size_t i = 0;
+	for (; i + sizeof(word) <= s.len; i += sizeof(word)) {
+		memcpy(&word, s.data + i, sizeof(word));
+		bits |= word;
+	}
+	for (; i < s.len; i++)
+		bits |= (unsigned char)s.data[i];
+	return (bits & 0x8080808080808080u) == 0;
+}
+
 /* Pieces one behind the other, with a line end between where they have to be
  * put together; ends[i] is where piece i (and that line end) stops. */
 static struct slice join_segments(struct pass *p, struct slice joined)
@@ -188,6 +235,7 @@ static struct slice join_segments(struct pass *p, struct slice joined)
 	if (s->ends_cap < p->count) {
 		s->ends_cap = p->count * 2;
 		s->ends = xrealloc(s->ends, s->ends_cap * sizeof(*s->ends));
+		s->high = xrealloc(s->high, s->ends_cap * sizeof(*s->high));
 	}
 	size_t at = 0;
 	buf_clear(&s->joined);
@@ -199,6 +247,7 @@ static struct slice join_segments(struct pass *p, struct slice joined)
 			at++;
 		}
 		s->ends[i] = at;
+		s->high[i] = !is_ascii(p->segments[i].text);
 	}
 	return joined.data != NULL ? joined : buf_slice(&s->joined);
 }
@@ -215,6 +264,14 @@ static bool on_pattern(void *context, uint32_t id, size_t end)
 		engine_try_all(p, entry);
 	}
 	return true;
+}
+
+static void run_high(struct pass *p)
+{
+	const struct channel_index *c = &p->engine->channels[p->channel];
+	for (size_t i = 0; i < p->count; i++)
+		for (size_t k = 0; p->run->scratch->high[i] && k < c->high_count; k++)
+			try_segment(p, c->high[k], i);
 }
 
 static void run_direct(struct pass *p)
@@ -243,11 +300,14 @@ void engine_run_channel(const struct rule_engine *e, struct engine_run *run, enu
 	struct pass p = { .engine = e, .run = run, .channel = channel, .segments = segments, .count = count };
 	if (count == 0 || count >= UINT32_MAX || c->entry_count == 0)
 		return;
-	if (c->strings != NULL) {
+	p.first = run->scratch->pieces + 1;
+	run->scratch->pieces += count;
+	if (c->strings != NULL || c->high_count > 0) {
 		struct slice text = join_segments(&p, joined);
-		memset(run->scratch->last, 0, e->count * sizeof(*run->scratch->last));
-		prefilter_scan(c->strings, run->scratch->prefilter, text, on_string, &p);
+		if (c->strings != NULL)
+			prefilter_scan(c->strings, run->scratch->prefilter, text, on_string, &p);
 		run_queue(&p);
+		run_high(&p);
 	}
 	run_direct(&p);
 }

@@ -14,7 +14,8 @@
 #include "rules/prefilter.h"
 #include "rules/rule_engine.h"
 
-enum way { WAY_NONE, WAY_STRING, WAY_DIRECT, WAY_VECTORSCAN, WAY_TEMPLATE };
+/* WAY_ASCII: by strings where a piece of text is ASCII alone, else tried directly. */
+enum way { WAY_NONE, WAY_STRING, WAY_ASCII, WAY_DIRECT, WAY_TEMPLATE };
 
 /* A rule as the engine sees it. */
 struct entry {
@@ -30,6 +31,7 @@ struct entry {
 struct waking {
 	uint32_t *entries;
 	uint32_t count, cap;
+	uint32_t length;           /* of the string */
 };
 
 /* The image that rule_engine_improve() makes. */
@@ -43,6 +45,8 @@ struct channel_index {
 	size_t selector_count, selector_cap;
 	uint32_t *direct;          /* entries tried on every piece */
 	size_t direct_count, direct_cap;
+	uint32_t *high;            /* entries tried on pieces that aren't ASCII alone */
+	size_t high_count, high_cap;
 	uint32_t *templates;
 	size_t template_count, template_cap;
 	struct prefilter *strings;
@@ -66,15 +70,26 @@ struct rule_engine {
 	size_t pool_count;
 };
 
+/* Of an entry: what was found of it so far, and where. Pieces are numbered
+ * over all runs, so that nothing has to be cleared between them. */
+struct awake {
+	uint64_t tried;            /* piece that it was last tried on */
+	uint64_t piece;            /* that `count` and `end` are of */
+	size_t end;                /* of the last string counted */
+	uint32_t count;
+};
+
 struct engine_scratch {
 	struct engine_scratch *next;
 	struct regex_scratch *regex;
 	struct prefilter_scratch *prefilter;
 	struct patterns_image *images[CHANNELS]; /* that the scratch is large enough for */
-	uint32_t *last;            /* by entry: 1 + the segment it was last tried on */
+	struct awake *awake;       /* by entry */
+	uint64_t pieces;           /* numbers given away */
 	bool *many;                /* by entry: already queued, for `multiple` */
 	struct buf joined;
 	size_t *ends;              /* of segments in the joined text */
+	bool *high;                /* by segment: not ASCII alone */
 	size_t ends_cap;
 	uint64_t *queue;           /* entry << 32 | segment, of `multiple` rules */
 	size_t queue_count, queue_cap;
@@ -88,6 +103,7 @@ struct pass {
 	const struct segment *segments;
 	size_t count;
 	size_t at;                 /* segment of the last offset asked for */
+	uint64_t first;            /* number of the first piece */
 	const uint32_t *ids;       /* of the second pass: position → entry */
 };
 

@@ -234,9 +234,12 @@ static struct slice phrase_text(struct rule_scan *s, struct slice phrase)
 static void take_mailboxes(struct rule_scan *s, const struct header_selector *sel, struct values *v)
 {
 	struct values out = { .arena = s->arena };
-	struct header_mailbox *boxes = arena_array(s->arena, struct header_mailbox, MAILBOXES_MAX);
 	for (size_t i = 0; i < v->count && out.count < MAILBOXES_MAX; i++) {
-		size_t n = header_addresses(s->arena, v->list[i], boxes, MAILBOXES_MAX);
+		/* Each takes a character and something between. */
+		size_t max = v->list[i].len / 2 + 1;
+		max = max < MAILBOXES_MAX ? max : MAILBOXES_MAX;
+		struct header_mailbox *boxes = arena_array(s->arena, struct header_mailbox, max);
+		size_t n = header_addresses(s->arena, v->list[i], boxes, max);
 		for (size_t k = 0; k < n; k++) {
 			if ((sel->parts & HEADER_ADDR) && boxes[k].address.len > 0)
 				add(&out, boxes[k].address);

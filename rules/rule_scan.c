@@ -12,11 +12,6 @@
 #define SKELETON_MAX (512u * 1024)
 #define MIME_PARTS_MAX 1000u
 
-static double zero_or_unknown(const struct rule *rule)
-{
-	return rule_told_by_filter(rule) || (rule->wanted && rule->status != RULE_UNSUPPORTED) ? EXPR_UNKNOWN : 0;
-}
-
 /* ---- the connection and the trace ---- */
 
 static bool connection_relay(const struct rule_input *in, struct relay *relay_r)
@@ -114,8 +109,7 @@ struct rule_scan *rule_scan_begin(const struct ruleset *rules, const struct rule
 	s->evals = arena_new(s->arena, struct eval_state);
 	s->values = arena_array(s->arena, double, count + 1);
 	s->evidence = arena_array(s->arena, struct slice, count + 1);
-	for (size_t i = 0; i < count; i++)
-		s->values[i] = zero_or_unknown(rules->table->list[i]);
+	memcpy(s->values, rules->plan.initial, (count + 1) * sizeof(*s->values));
 	if (!rules->options.net)
 		s->in.questions = NULL;
 	find_relays(s);
@@ -300,17 +294,17 @@ static double mime_rule_value(const struct rule *rule, const struct engine_hit *
 
 static void conclude_patterns(struct rule_scan *s)
 {
-	for (size_t i = 0; i < s->rules->table->count; i++) {
-		const struct rule *rule = s->rules->table->list[i];
-		if (rule->engine_id == 0 || expr_known(s->values[i]))
-			continue;
-		const struct engine_hit *hit = &s->run.hits[i];
-		if (rule->type == RULE_HEADER)
-			s->values[i] = header_rule_value(s, rule, hit);
-		else if (rule->type == RULE_MIMEHEADER)
-			s->values[i] = mime_rule_value(rule, hit);
-		else
-			s->values[i] = hit->count;
+	const struct rule_plan *plan = &s->rules->plan;
+	for (size_t i = 0; i < plan->pattern_count; i++)
+		s->values[plan->patterns[i]] = 0;
+	for (size_t i = 0; i < s->run.found_count; i++)
+		s->values[s->run.found[i]] = s->run.hits[s->run.found[i]].count;
+	for (size_t i = 0; i < plan->selected_count; i++) {
+		uint32_t index = plan->selected[i];
+		const struct rule *rule = s->rules->table->list[index];
+		const struct engine_hit *hit = &s->run.hits[index];
+		s->values[index] = rule->type == RULE_HEADER ? header_rule_value(s, rule, hit) :
+							       mime_rule_value(rule, hit);
 	}
 }
 
@@ -367,17 +361,19 @@ static void run_evals(struct rule_scan *s)
 
 static void run_others(struct rule_scan *s)
 {
-	for (size_t i = 0; i < s->rules->table->count; i++) {
-		const struct rule *rule = s->rules->table->list[i];
-		if (expr_known(s->values[i]))
+	const struct rule_plan *plan = &s->rules->plan;
+	for (size_t i = 0; i < plan->other_count; i++) {
+		uint32_t index = plan->others[i];
+		const struct rule *rule = s->rules->table->list[index];
+		if (expr_known(s->values[index]))
 			continue;
 		if (rule->type == RULE_ASKDNS)
-			s->values[i] = network_askdns(s, rule);
+			s->values[index] = network_askdns(s, rule);
 		else if (rule->type == RULE_URI_DETAIL)
-			s->values[i] = network_uri_detail(s, rule);
-		else if (rule->type != RULE_META && !rule_type_is_eval(rule->type))
-			s->values[i] = 0;
-		if (!expr_known(s->values[i]) && rule->type != RULE_META)
+			s->values[index] = network_uri_detail(s, rule);
+		else
+			s->values[index] = 0;
+		if (!expr_known(s->values[index]))
 			s->waiting = true;
 	}
 }
@@ -388,16 +384,39 @@ static double value_of(void *context, uint32_t index)
 	return s->values[index];
 }
 
-/* What a meta comes to counts as its value; a hit is never less than one. */
+static void wake_metas(const struct rule_scan *s, uint32_t index, bool *awake)
+{
+	const struct rule_plan *plan = &s->rules->plan;
+	for (size_t i = plan->first[index]; i < plan->first[index + 1]; i++)
+		awake[plan->dependents[i]] = true;
+}
+
+/* What a meta comes to counts as its value; a hit is never less than one. Those
+ * that name nothing but zeros are the most, and come to what they always do. */
 static void run_metas(struct rule_scan *s)
 {
+	const struct rule_plan *plan = &s->rules->plan;
+	size_t count = s->rules->table->count;
+	bool *awake = arena_array(s->arena, bool, count + 1);
+	bool *open = arena_array(s->arena, bool, count + 1);
 	for (size_t i = 0; i < s->rules->meta_count; i++) {
 		uint32_t index = s->rules->metas[i];
-		const struct rule *rule = s->rules->table->list[index];
-		if (expr_known(s->values[index]))
+		open[index] = !expr_known(s->values[index]);
+		if (open[index])
+			s->values[index] = 0; /* until it is its turn, behind all that it names */
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (s->values[i] != 0)
+			wake_metas(s, i, awake);
+	for (size_t i = 0; i < s->rules->meta_count; i++) {
+		uint32_t index = s->rules->metas[i];
+		if (!open[index])
 			continue;
-		double value = rule_expr_eval(rule->expr, value_of, s);
+		double value = awake[index] ?
+			rule_expr_eval(s->rules->table->list[index]->expr, value_of, s) : plan->idle[index];
 		s->values[index] = expr_known(value) && value < 0 ? 1 : value;
+		if (s->values[index] != 0)
+			wake_metas(s, index, awake);
 	}
 }
 
@@ -442,9 +461,11 @@ static struct slice evidence_of(struct rule_scan *s, const struct rule *rule)
 const struct rule_hit *rule_scan_hits(struct rule_scan *s, bool all, size_t *count_r)
 {
 	const struct rule_table *table = s->rules->table;
-	struct rule_hit *hits = arena_array(s->arena, struct rule_hit, table->count + 1);
-	size_t n = 0;
-	for (size_t i = 0; i < table->count; i++) {
+	size_t n = 0, most = 0;
+	for (size_t i = 0; i < table->count; i++)
+		most += s->values[i] != 0;
+	struct rule_hit *hits = arena_array(s->arena, struct rule_hit, most + 1);
+	for (size_t i = 0; i < table->count && most > 0; i++) {
 		const struct rule *rule = table->list[i];
 		if (!expr_known(s->values[i]) || s->values[i] == 0 || rule_told_by_filter(rule) ||
 		    (!all && rule_is_hidden(rule)))
@@ -458,7 +479,7 @@ const struct rule_hit *rule_scan_hits(struct rule_scan *s, bool all, size_t *cou
 const struct rule *rule_scan_slow(const struct rule_scan *s, size_t *at)
 {
 	const struct rule_table *table = s->rules->table;
-	while (s->texts_done && *at < table->count) {
+	while (s->run.cut_off && *at < table->count) {
 		size_t i = (*at)++;
 		if (s->run.hits[i].over_budget)
 			return table->list[i];

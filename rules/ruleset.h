@@ -7,6 +7,7 @@
 #include "rules/rule.h"
 #include "rules/rule_engine.h"
 #include "rules/rule_lists.h"
+#include "rules/rule_plan.h"
 
 struct ruleset_options {
 	bool net;              /* rules may ask DNS; picks the scores for that too */
@@ -28,6 +29,7 @@ struct ruleset {
 	size_t meta_count;
 	uint32_t *evals;       /* indexes of wanted eval rules, by priority */
 	size_t eval_count;
+	struct rule_plan plan;
 	uint32_t *told;        /* indexes of what filters tell: rule_told_by_filter() */
 	size_t told_count;
 };

@@ -93,12 +93,64 @@ static void test_found(void **state)
 	arena_destroy(&arena);
 }
 
-static bool holds_one(struct slice text, const struct literals *found)
+static void test_times(void **state)
 {
-	for (size_t i = 0; i < found->count; i++)
-		if (slice_find_nocase(text, found->list[i]) != SLICE_NPOS)
-			return true;
-	return false;
+	static const struct {
+		const char *source;
+		unsigned times, ascii_times;   /* 0: no strings, or nothing that matches */
+	} cases[] = {
+		{ "needle", 1, 1 },
+		{ "(?:\\w(?:name|address)\\W){3}", 3, 3 },
+		{ "(?:\\W(?:\\w(?:name|address)\\W){3}){2}", 6, 6 },
+		{ "(?:\\Wname\\W){2,}", 2, 2 },
+		{ "(?:\\Wname\\W){1,9}", 1, 1 },
+		{ "(?:(?=.*needle12)x.){4}", 1, 1 }, /* it may be the same needle each time */
+		{ "(?:\\Wname\\W){3}|street", 1, 1 },
+		{ "na\\xefve", 1, 0 },
+		{ "(?:\\xc3\\xa4|name){2}\\xc3", 1, 0 },
+		{ "\\d[n\\xf1]a[m\\xb5][e\\xe9]\\d|\\xc3.", 0, 1 },
+	};
+	(void)state;
+	struct arena *arena = arena_create();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct pattern p = { .source = slice_str(cases[i].source), .set = true };
+		struct literals found;
+		bool any = pattern_literals(arena, &p, &found);
+		if ((any && found.count > 0 && found.quality > 5 ? found.times : 0) != cases[i].times)
+			fail_msg("/%s/: %u times \"%s\"", cases[i].source, found.times, joined(&found));
+		assert_true(pattern_literals_ascii(arena, &p, &found));
+		if ((found.count > 0 ? found.times : 0) != cases[i].ascii_times)
+			fail_msg("/%s/: in ASCII %u times \"%s\"", cases[i].source, found.times, joined(&found));
+	}
+	arena_destroy(&arena);
+}
+
+/* As often as promised, none over another. */
+static bool holds_enough(struct slice text, const struct literals *found)
+{
+	unsigned times = 0;
+	size_t start = 0;
+	for (size_t end = 1; end <= text.len; end++)
+		for (size_t i = 0; i < found->count; i++) {
+			size_t len = found->list[i].len;
+			if (len > end - start || slice_find_nocase(slice_sub(text, end - len, len), found->list[i]) != 0)
+				continue;
+			start = end;
+			times++;
+			break;
+		}
+	return times >= found->times;
+}
+
+/* ASCII alone: also where the pattern is read for such texts. */
+static void check_necessary(const char *source, struct slice text, const struct literals *found,
+			    const struct literals *ascii)
+{
+	if (found != NULL && !holds_enough(text, found))
+		fail_msg("/%s/ matches \"%.*s\" without %u of \"%s\"", source, SLICE_ARG(text), found->times, joined(found));
+	if (ascii != NULL && (ascii->count == 0 || !holds_enough(text, ascii)))
+		fail_msg("/%s/ matches \"%.*s\" without %u of \"%s\" in ASCII", source, SLICE_ARG(text), ascii->times,
+			 joined(ascii));
 }
 
 /* Whatever a pattern matches holds one of its strings: patterns and texts put
@@ -108,7 +160,8 @@ static void test_necessary(void **state)
 	static const char *const atoms[] = {
 		"a", "b", "ab", "(?:a|b)", "(a|bb)", "[ab]", "[^a]", ".", "a?", "b*", "a+", "(?:ab)+", "(?:ab|)", "b{2}",
 		"a{1,2}", "(?=a)", "(?!b)", "^", "$", "\\b", "(?:a|b|ab)?", "\\x61", "(?i:A)", "(?:(?:a|b)b|a.)", "(b)\\1",
-		"(?<=a)", "[a-b]", "a{,2}", "|", "\\w", "(?:a|(?:b|aa)+)",
+		"(?<=a)", "[a-b]", "a{,2}", "|", "\\w", "(?:a|(?:b|aa)+)", "(?:a|b.){2}", "(?:[ab] ?){3}", "(?:a(?=b)|b){2,}",
+		"[a\\xe4]", "(?:b|\\xc3\\xa4)", "\\xe4?", "(?:(?:.a){2}|bb)",
 	};
 	(void)state;
 	struct arena *arena = arena_create();
@@ -122,10 +175,11 @@ static void test_necessary(void **state)
 			strcat(source, atoms[(seed >> 33) % (sizeof(atoms) / sizeof(*atoms))]);
 		}
 		struct pattern p = { .source = slice_str(source), .set = true };
-		struct literals found;
+		struct literals found, ascii;
 		const char *error;
 		struct regex *regex = regex_compile(arena, &p, &error);
-		if (regex == NULL || !pattern_literals(arena, &p, &found)) {
+		bool any = pattern_literals(arena, &p, &found), any_ascii = pattern_literals_ascii(arena, &p, &ascii);
+		if (regex == NULL || (!any && !any_ascii)) {
 			arena_reset(arena);
 			continue;
 		}
@@ -134,9 +188,8 @@ static void test_necessary(void **state)
 			for (unsigned rest = bits; rest > 0; rest /= 3)
 				text[len++] = "ab "[rest % 3];
 			struct slice t = slice_make(text, len);
-			if (regex_match(regex, scratch, t, 0, NULL) == REGEX_YES && !holds_one(t, &found))
-				fail_msg("/%s/ matches \"%.*s\" without any of \"%s\"", source, SLICE_ARG(t),
-					 joined(&found));
+			if (regex_match(regex, scratch, t, 0, NULL) == REGEX_YES)
+				check_necessary(source, t, any ? &found : NULL, any_ascii ? &ascii : NULL);
 			tried++;
 		}
 		arena_reset(arena);
@@ -162,7 +215,7 @@ static void test_deep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_found), cmocka_unit_test(test_necessary), cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_found), cmocka_unit_test(test_times), cmocka_unit_test(test_necessary), cmocka_unit_test(test_deep),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,10 @@ static const char rules_text[] =
 	"body OBFUSCATED /v[i1!]agr[a4@]/i\n"
 	"body LOOK /(?<!not )available(?! soon)/\n"
 	"body BACK /(\\w)\\1\\1/\n"
+	"body FORM /(?:\\b(?:name|age|sex|no)\\W{1,3}){3}/i\n"
+	"body FORMS /(?:(?:name|age)\\W+\\w+\\s?){2}/i\ntflags FORMS multiple\n"
+	"body LETTERS /p[a4\\xe4][y\\xfd] m[e3\\xe9]/i\n"
+	"body HIGH /\\xe2\\x80\\x8b|\\xf0/\n"
 	"body WHOLE /\\A\\W*\\z/\n"
 	"body MULTI /one.two/s\n"
 	"uri SHORT m,^https?://bit\\.ly/,i\n"
@@ -67,6 +71,8 @@ static const char *const pieces[] = {
 	"call 555-1234 or a1 a2 a3\n", "best regards\n", "regards, secret\n", "free meds here, available\n",
 	"not available or available soon\n", "   \n", "v1agr4 and aaa\n", "", "one\ntwo\n", "dear friend\n",
 	"x dear friend", "regards", "\n", "b1t 12-34", "available", "secret\n", "a9b8",
+	"Name: Age, sex. and more", "name or age 5", "Name one age two; name three age four\n", "p\xe4y me", "P4y M3!",
+	"zero\xe2\x80\x8bwidth, pay me", "nameage sex",
 };
 #define PIECES (sizeof(pieces) / sizeof(*pieces))
 

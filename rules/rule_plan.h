@@ -1,0 +1,27 @@
+#ifndef GATEHOUSE_RULES_RULE_PLAN_H
+#define GATEHOUSE_RULES_RULE_PLAN_H
+/*
+ * rule_plan: what a scan has to do with the rules of a set, as lists, so that
+ * it looks only at the few rules of thousands that a mail has to do with.
+ * Made last, when all rules are compiled.
+ */
+#include "base/arena.h"
+
+struct ruleset;
+
+struct rule_plan {
+	double *initial;           /* by rule: EXPR_UNKNOWN, or 0 of what doesn't run */
+	uint32_t *patterns;        /* of the engine: their value is the count of matches … */
+	size_t pattern_count;
+	uint32_t *selected;        /* … but of these, of a header, there is more to it */
+	size_t selected_count;
+	uint32_t *others;          /* neither patterns nor evals nor metas */
+	size_t other_count;
+	uint32_t *dependents;      /* metas that name rule i: from first[i] up to first[i + 1] */
+	size_t *first;
+	double *idle;              /* by rule, of metas: the value when all that they name is 0 */
+};
+
+void rule_plan_make(const struct ruleset *rules, struct rule_plan *plan_r);
+
+#endif
