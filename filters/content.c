@@ -11,6 +11,13 @@ struct state {
 	struct rule_scan *rules;
 };
 
+static const struct setting_value mime_engines[] = {
+	{ "native", MIME_ENGINE_OWN }, { "gmime", MIME_ENGINE_GMIME }, { NULL, 0 },
+};
+static const struct setting_value html_engines[] = {
+	{ "native", HTML_ENGINE_OWN }, { "libxml2", HTML_ENGINE_LIBXML }, { NULL, 0 },
+};
+
 #define AT(member) offsetof(struct content_settings, member)
 static const struct setting settings[] = {
 	{ .name = "job-size",
@@ -23,6 +30,18 @@ static const struct setting settings[] = {
 	  .offset = AT(network),
 	  .fallback = "yes",
 	  .help = "rules may ask DNS (lists of addresses and domains); chooses the scores for that" },
+	{ .name = "mime-engine",
+	  .type = SETTING_ENUM,
+	  .offset = AT(mime_engine),
+	  .fallback = "native",
+	  .values = mime_engines,
+	  .help = "who takes mails apart: our own code, lenient as mail readers are, or GMime" },
+	{ .name = "html-engine",
+	  .type = SETTING_ENUM,
+	  .offset = AT(html_engine),
+	  .fallback = "native",
+	  .values = html_engines,
+	  .help = "who reads HTML: our own code, which counts tags as SpamAssassin does, or libxml2" },
 	{ .name = "parts",
 	  .type = SETTING_BOOL,
 	  .offset = AT(parts),
@@ -48,6 +67,7 @@ static struct rule_scan *begin(struct scan *scan)
 {
 	const struct config *config = scan->snapshot->config;
 	const struct config_networks *n = config->networks;
+	const struct content_settings *s = scan_settings(scan);
 	const struct received_networks networks = {
 		.trusted = n->trusted.items, .trusted_count = n->trusted.count,
 		.internal = n->internal.items, .internal_count = n->internal.count,
@@ -66,6 +86,7 @@ static struct rule_scan *begin(struct scan *scan)
 		.hostname = config->top->hostname,
 		.trusted = n->trusted.items, .trusted_count = n->trusted.count,
 		.internal = n->internal.items, .internal_count = n->internal.count,
+		.mime_engine = (enum mime_engine)s->mime_engine, .html_engine = (enum html_engine)s->html_engine,
 	};
 	return rule_scan_begin(scan->snapshot->rules, &input);
 }

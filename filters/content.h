@@ -11,6 +11,8 @@ struct content_settings {
 	uint64_t job_size;       /* a mail above this is decoded and matched by a job */
 	bool network;            /* rules may ask DNS */
 	bool parts;              /* hits of sub-rules are told too */
+	int mime_engine;         /* enum mime_engine */
+	int html_engine;         /* enum html_engine */
 };
 
 extern const struct filter content_filter;

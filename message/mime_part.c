@@ -321,6 +321,16 @@ static void read_forced(struct mime_builder *b, struct part *part, const struct 
 	part->name_count = 1;
 }
 
+void mime_read_fields(struct mime_builder *b, struct part *part, bool digest)
+{
+	read_type(b, part, digest);
+	read_encoding(part);
+	read_disposition(b, part);
+	part->content_id = read_content_id(b, part);
+	read_names(b, part);
+	classify(part);
+}
+
 void mime_read_part(struct mime_builder *b, struct part *part, const struct pending_part *p)
 {
 	if (p->is_forced) {
@@ -336,12 +346,7 @@ void mime_read_part(struct mime_builder *b, struct part *part, const struct pend
 	} else {
 		read_part_head(b, part);
 	}
-	read_type(b, part, p->digest);
-	read_encoding(part);
-	read_disposition(b, part);
-	part->content_id = read_content_id(b, part);
-	read_names(b, part);
-	classify(part);
+	mime_read_fields(b, part, p->digest);
 }
 
 /* Boundaries. */

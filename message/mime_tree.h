@@ -33,6 +33,9 @@ bool mime_push(struct mime_builder *b, const struct pending_part *p);
 /* Takes raw apart into head and body and sets all that follows from the head. */
 void mime_read_part(struct mime_builder *b, struct part *part, const struct pending_part *p);
 
+/* All that follows from the part's headers. digest: its type is message/rfc822 where none is named. */
+void mime_read_fields(struct mime_builder *b, struct part *part, bool digest);
+
 /* The boundaries that readers may take from the part's Content-Type fields, the likeliest first. */
 size_t mime_boundaries(struct mime_builder *b, const struct part *part,
 	struct slice list[MIME_MAX_BOUNDARIES]);

@@ -311,6 +311,7 @@ static void conclude_patterns(struct rule_scan *s)
 void rule_scan_texts(struct rule_scan *s)
 {
 	const struct decode_limits limits = {
+		.mime = { .engine = s->in.mime_engine }, .html = { .engine = s->in.html_engine },
 		.uri = { .redirect = rule_lists_redirect, .redirect_arg = s->rules->lists },
 	};
 	if (s->texts_done)

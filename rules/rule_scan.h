@@ -34,6 +34,8 @@ struct rule_input {
 	struct slice hostname;          /* ours: "by" of the connection's relay */
 	const struct cidr *trusted, *internal;
 	size_t trusted_count, internal_count;
+	enum mime_engine mime_engine;
+	enum html_engine html_engine;
 };
 
 struct rule_hit {
