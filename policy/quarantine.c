@@ -453,8 +453,27 @@ static bool expire_one(void *arg, const char *path, const char *folder)
 	return true;
 }
 
+#define ABANDONED 3600 /* seconds: no mail takes that long to be written */
+
+/* What a crash has left behind: its sender was never told that it is here. */
+static void remove_abandoned(const char *dir)
+{
+	char path[PATH_LEN];
+	struct stat st;
+	snprintf(path, sizeof(path), "%s/tmp", dir);
+	DIR *tmp = opendir(path);
+	if (tmp == NULL)
+		return;
+	for (struct dirent *d; (d = readdir(tmp)) != NULL;)
+		if (only_files(d) && fstatat(dirfd(tmp), d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode) && st.st_mtime < time(NULL) - ABANDONED)
+			unlinkat(dirfd(tmp), d->d_name, 0);
+	closedir(tmp);
+}
+
 size_t quarantine_expire(const char *dir, int64_t before, uint64_t max_size)
 {
+	remove_abandoned(dir);
 	struct expiring x = { .before = before, .max_size = max_size, .summing = true };
 	walk(dir, expire_one, &x);
 	x.summing = false;

@@ -1,24 +1,34 @@
-"""Each configuration of the administrator's guide is read without an error."""
+"""Each configuration of the administrator's guide and of the recipes is read without an error."""
 import json
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from certificates import make
 from gatehouse import PROGRAM, TOP
 
-BLOCKS = re.findall(r"(?ms)^## ([^\n]*)\n(?:(?!^## ).)*?^```conf\n(.*?)^```", Path(TOP, "docs/policy.md").read_text())
-ALL = re.findall(r"(?ms)^```conf\n(.*?)^```", Path(TOP, "docs/policy.md").read_text())
+TEXT = "".join(Path(TOP, "docs", name).read_text() for name in ("policy.md", "recipes.md"))
+BLOCKS = re.findall(r"(?ms)^## ([^\n]*)\n(?:(?!^## ).)*?^```conf\n(.*?)^```", TEXT)
+ALL = re.findall(r"(?ms)^```conf\n(.*?)^```", TEXT)
+WHOLE = ("In front of Postfix, on the same machine", "In front of Exchange", "In front of a hosted service",
+         "Outbound: what users and servers of ours send", "Only tagging", "A host of mailing lists")
 
 
 def test_none_is_missed():
-    assert len(BLOCKS) == len(ALL) >= 12
+    assert len(BLOCKS) == len(ALL) >= 20
+    assert set(WHOLE) <= {title for title, _ in BLOCKS}
 
 
 @pytest.mark.parametrize("title,text", BLOCKS, ids=[b[0] for b in BLOCKS])
 def test_loads(tmp_path, title, text):
     conf = tmp_path / "gatehouse.conf"
-    conf.write_text(text)
+    cert, key = make(tmp_path)
+    if "tls = starttls" in text and "tls default" not in text:
+        text += f'tls default {{ certificate = "{cert}" key = "{key}" }}\n'
+    if "listen" in text and "backend " not in text:
+        text += "backend main { address = 127.0.0.1:10025 }\n"
+    conf.write_text(text.replace("/etc/ssl/mx.pem", str(cert)).replace("/etc/ssl/mx.key", str(key)))
     done = subprocess.run([PROGRAM, "check", "-c", str(conf), "--json"], capture_output=True, text=True, timeout=60)
     report = json.loads(done.stdout)
     assert report["ok"] and report["errors"] == [], report["errors"]

@@ -1,7 +1,11 @@
 """Greylisting, rates, reputation, DNS lists and split recipients through the SMTP door."""
+import os
+import random
 import re
 import shutil
+import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -101,8 +105,6 @@ def test_greylist_survives_kill(gate, tmp_path):
     g = gate(GREYLIST, store=f"lmdb:{tmp_path}/store")
     assert send(g, "ada@plain.example")[0][0][0] == 451
     for pid in g.worker_pids():
-        import os
-        import signal
         os.kill(pid, signal.SIGKILL)
     time.sleep(2.5)
     end = time.time() + 10
@@ -113,6 +115,41 @@ def test_greylist_survives_kill(gate, tmp_path):
         except (ConnectionError, AssertionError):
             time.sleep(0.3)
     pytest.fail("the sender had waited, and is not known")
+
+
+def test_kill_at_random_forgets_nobody(gate, tmp_path):
+    """Who was told to wait has been written down, whatever dies meanwhile."""
+    g = gate("filter greylist { enabled = on mode = always delay = 3s }", store=f"lmdb:{tmp_path}/store")
+    told, stop = {}, threading.Event()
+
+    def client(k):
+        n = 0
+        while not stop.is_set():
+            n += 1
+            who = f"u@k{k}n{n}.example"
+            try:
+                if send(g, who)[0][0][0] == 451:
+                    told[who] = time.time()
+            except (OSError, AssertionError, ValueError):
+                time.sleep(0.05)
+
+    threads = [threading.Thread(target=client, args=(k,), daemon=True) for k in range(3)]
+    for t in threads:
+        t.start()
+    rng = random.Random(7)
+    for _ in range(4):
+        time.sleep(rng.uniform(0.2, 0.6))
+        for pid in g.worker_pids():
+            os.kill(pid, signal.SIGKILL)
+    time.sleep(1)
+    stop.set()
+    for t in threads:
+        t.join()
+    assert len(told) > 10
+    time.sleep(max(0, max(told.values()) + 3.5 - time.time()))
+    sample = rng.sample(sorted(told), 10)
+    assert [(w, send(g, w)[0][0][0]) for w in sample] == [(w, 250) for w in sample]
+    assert send(g, "u@never.example")[0][0][0] == 451
 
 
 def test_greylist_by_score(gate):
@@ -283,6 +320,42 @@ def test_two_gateways_share_one_redis(gate, redis):
     assert send(a, "ada@plain.example")[1][0] == 250
     assert send(b, "ada@plain.example")[0][0][0] == 450
     assert send(a, "ada@plain.example")[0][0][0] == 450
+
+
+def test_redis_under_load(gate, redis):
+    """Two gateways, mail from all sides, Redis goes and comes: each answer is one of ours, and none is late."""
+    both = "filter rate { enabled = on recipient = 1000000 sender = 3 window = 1h }"
+    a, b = gate(both, store=redis.url), gate(both, store=redis.url)
+    got, late, stop = [], [], threading.Event()
+
+    def client(k):
+        n = 0
+        while not stop.is_set():
+            n += 1
+            begin = time.time()
+            code = send((a, b)[n % 2], f"u{k}n{n}@example.net")[0][0][0]
+            got.append(code)
+            late.append(time.time() - begin)
+
+    threads = [threading.Thread(target=client, args=(k,), daemon=True) for k in range(4)]
+    for t in threads:
+        t.start()
+    for _ in range(2):
+        time.sleep(0.7)
+        redis.process.kill()
+        redis.process.wait()
+        time.sleep(0.7)
+        redis()
+    time.sleep(0.5)
+    stop.set()
+    for t in threads:
+        t.join(30)
+    assert len(got) > 20 and set(got) == {250} and max(late) < 10
+    assert a.wait_log("RATE_TEMPERROR") or b.wait_log("RATE_TEMPERROR")
+    end = time.time() + 20
+    while time.time() < end and send(a)[0][0][0] != 450:
+        time.sleep(0.2)
+    assert send(a)[0][0][0] == 450 and send(b)[0][0][0] == 450  # both count again, and together
 
 
 def test_redis_that_stops_and_comes_back(gate, redis):

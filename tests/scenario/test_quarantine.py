@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -98,7 +99,12 @@ def test_odd_ids_and_expiry(gate):
     send(gate)
     for bad in ("../../etc/passwd", "", "nosuchid0000", "tmp"):
         assert quarantine(gate, "release", bad).returncode == 66
+    tmp = gate.state / "quarantine" / "tmp"
+    for name, age in (("old", 7200), ("new", 60)):
+        (tmp / name).write_text("half a mail")
+        os.utime(tmp / name, (time.time() - age,) * 2)
     assert b"0 removed" in quarantine(gate, "expire").stdout
+    assert [p.name for p in tmp.iterdir()] == ["new"]
     assert b"1 removed" in quarantine(gate, "expire", "--older", "0s").stdout or time.sleep(1.1) or \
         b"1 removed" in quarantine(gate, "expire", "--older", "0s").stdout
     assert held(gate) == []
@@ -161,3 +167,26 @@ def test_kill_during_release_doubles_at_most_the_gap(gate):
     gate.backend.script.clear()
     assert quarantine(gate, "release", mail["id"]).returncode == 0
     assert len(gate.backend.messages) == 1
+
+
+def test_kill_releases_at_random(gate):
+    """Whatever is killed when: in the end each mail has been handed over, doubled only where one died."""
+    for n in range(12):
+        assert send(gate, n)[0] == 250
+    rng, killed = random.Random(8), 0
+    for mail in held(gate):
+        p = subprocess.Popen([gate.program, "quarantine", "release", "-c", str(gate.conf), mail["id"]],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            p.wait(rng.uniform(0.005, 0.06))
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait()
+            killed += 1
+    left = [m["id"] for m in held(gate) if not m["released"]]
+    for mail in left:
+        assert quarantine(gate, "release", mail).returncode == 0
+    assert all(m["released"] for m in held(gate)) and len(held(gate)) == 12
+    copies = [sum(f"<bob{n}@example.org>".encode() in m["rcpt"][0] for m in gate.backend.messages) for n in range(12)]
+    assert min(copies) == 1 and max(copies) <= 2 and sum(copies) - 12 <= killed
+    assert len({re.search(rb"(?m)^Received: .*(?:\n\t.*)*? id (\w+)", m["data"])[1] for m in gate.backend.messages}) == 12
