@@ -177,7 +177,8 @@ static const struct setting BACKEND[] = {
 	  .max = 30 * MINUTE,
 	  .help = "How long a reply to a command may take" },
 	{ "data-timeout", SETTING_TIME, AT(backend, data_timeout), .fallback = "5m", .min = 100, .max = HOUR,
-	  .help = "How long the reply to the end of the data may take" },
+	  .help = "How long the server may take nothing of the content, and how long its reply to the end may take. "
+		  "All of the content may take ten times that" },
 	{ "transparent", SETTING_BOOL, AT(backend, transparent), .fallback = "off",
 	  .help = "Connect from the client's own address. The server's answers must be routed back here; whoever starts "
 		  "us needs CAP_NET_ADMIN, the workers don't" },

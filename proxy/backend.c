@@ -130,6 +130,18 @@ static void wait_free(struct backend_wait *wait)
 	free(wait);
 }
 
+static void open_with(struct backend_wait *wait, int fd);
+
+/* An idle connection may end whenever the server likes: it says nothing of a new one. */
+static void begin_afresh(struct backend_wait *wait)
+{
+	conn_free(wait->conn);
+	wait->conn = NULL;
+	wait->failure = NULL;
+	wait->identity_told = wait->encrypted = wait->plain_helo = false;
+	open_with(wait, -1);
+}
+
 /* Runs from the loop, so the callback never comes before backend_connect()
  * has returned. */
 static void call_back(evutil_socket_t fd, short what, void *arg)
@@ -144,6 +156,10 @@ static void call_back(evutil_socket_t fd, short what, void *arg)
 	snprintf(why, sizeof(why), "%s", failed ? wait->failure : "");
 	if (conn != NULL)
 		conn->wait = NULL;
+	if (failed && conn != NULL && conn->reused) {
+		begin_afresh(wait);
+		return;
+	}
 	if (failed && conn != NULL) {
 		conn_free(conn);
 		conn = NULL;

@@ -11,6 +11,7 @@
 
 #include "proxy/answered.h"
 #include "proxy/delivery_private.h"
+#include "proxy/envelope_lines.h"
 #include "proxy/smtp_data.h"
 
 enum stage {
@@ -41,6 +42,7 @@ struct smtp {
 	struct smtp_stuff stuff;
 	struct buf out;
 	size_t sent;               /* of added + content */
+	int64_t content_deadline;  /* for all of it */
 	/* a refusal of MAIL answers each RCPT */
 	struct answered refused;
 	bool pipelined;            /* RCPT went out with MAIL: its reply is due too */
@@ -185,37 +187,6 @@ static void on_mail(void *arg, const struct reply *reply, const char *why)
 	}
 }
 
-/* Which capability a parameter of MAIL or RCPT needs. */
-static const struct {
-	const char *keyword;
-	unsigned cap;
-} params[] = {
-	{ "SIZE", CAP_SIZE },       { "BODY", CAP_8BITMIME }, { "SMTPUTF8", CAP_SMTPUTF8 }, { "RET", CAP_DSN },
-	{ "ENVID", CAP_DSN },       { "NOTIFY", CAP_DSN },    { "ORCPT", CAP_DSN },         { "AUTH", CAP_AUTH },
-	{ "REQUIRETLS", CAP_REQUIRETLS }, { "PRDR", CAP_PRDR },
-};
-
-static unsigned cap_of(struct slice keyword)
-{
-	for (size_t i = 0; i < sizeof(params) / sizeof(*params); i++)
-		if (slice_eq_nocase(keyword, slice_str(params[i].keyword)))
-			return params[i].cap;
-	return 0;
-}
-
-/* Parameters the backend doesn't know are left out: it would refuse them. */
-static void add_params(struct buf *line, struct slice text, unsigned caps)
-{
-	struct slice word;
-	if (text.len == 0)
-		return;
-	while (slice_split(&text, ' ', &word)) {
-		size_t eq = slice_chr(word, '=');
-		if (word.len > 0 && (cap_of(slice_head(word, eq == SLICE_NPOS ? word.len : eq)) & caps))
-			buf_printf(line, " %.*s", SLICE_ARG(word));
-	}
-}
-
 static int64_t reply_timeout(const struct smtp *s)
 {
 	return backend_config(s->d->backend)->reply_timeout;
@@ -238,21 +209,17 @@ static const char *lacking(const struct smtp *s)
 	return NULL;
 }
 
+/* AUTH= is worth what the session is that says it (RFC 4954 5). */
 static void add_mail(struct buf *line, const struct smtp *s)
 {
-	const struct envelope *e = s->d->envelope;
 	unsigned caps = backend_conn_caps(s->conn)->bits;
-	buf_printf(line, "MAIL FROM:<%.*s>", SLICE_ARG(e->sender.text));
-	add_params(line, e->params, s->d->home->authenticated && at_home(s) ? caps : caps & ~(unsigned)CAP_AUTH);
-	buf_add_str(line, "\r\n");
+	bool own = s->d->home->authenticated && at_home(s);
+	envelope_add_mail(line, s->d->envelope, own ? caps : caps & ~(unsigned)CAP_AUTH);
 }
 
 static void add_rcpt(struct buf *line, const struct smtp *s, size_t recipient)
 {
-	const struct recipient *r = &s->d->envelope->recipients[recipient];
-	buf_printf(line, "RCPT TO:<%.*s>", SLICE_ARG(r->mailbox.text));
-	add_params(line, r->params, backend_conn_caps(s->conn)->bits);
-	buf_add_str(line, "\r\n");
+	envelope_add_rcpt(line, &s->d->envelope->recipients[recipient], backend_conn_caps(s->conn)->bits);
 }
 
 /* With the recipient behind it in one go, where nothing has to be replayed. */
@@ -479,7 +446,25 @@ static struct slice piece_at(const struct smtp *s)
 	return slice_sub(d->content, s->sent - d->added.len, CHUNK);
 }
 
-static void finish_content(struct smtp *s)
+/* BINARYMIME goes as it is, all else with its dots doubled. Returns false: stopped. */
+static bool send_piece(struct smtp *s, struct slice piece)
+{
+	s->sent += piece.len;
+	if (s->d->envelope->body_binary) {
+		backend_write(s->conn, piece);
+		return true;
+	}
+	buf_clear(&s->out);
+	if (!smtp_stuff_feed(&s->stuff, piece, &s->out)) {
+		stop(s, "4.3.0", "Internal error", "content is not canonical");
+		return false;
+	}
+	backend_write(s->conn, buf_slice(&s->out));
+	return true;
+}
+
+/* What makes a mail of it: the final dot, or the last octets of the last chunk. */
+static void finish_content(struct smtp *s, struct slice last)
 {
 	struct delivery *d = s->d;
 	if (d->still_there != NULL && !d->still_there(d->arg)) {
@@ -490,8 +475,10 @@ static void finish_content(struct smtp *s)
 		stop(s, "4.3.0", DELIVERY_TROUBLE, "spoke or closed before the end of the content");
 		return;
 	}
+	if (!send_piece(s, last))
+		return;
 	buf_clear(&s->out);
-	if (!smtp_stuff_end(&s->stuff, &s->out)) {
+	if (!d->envelope->body_binary && !smtp_stuff_end(&s->stuff, &s->out)) {
 		stop(s, "4.3.0", "Internal error", "content is not canonical");
 		return;
 	}
@@ -504,20 +491,35 @@ static void stream(void *arg)
 {
 	struct smtp *s = arg;
 	size_t total = s->d->added.len + s->d->content.len;
-	while (s->sent < total && backend_unsent(s->conn) < CHUNK) {
+	if (worker_now_ms(s->d->worker) > s->content_deadline) {
+		stop(s, "4.4.2", DELIVERY_TROUBLE, "takes the content too slowly");
+		return;
+	}
+	while (backend_unsent(s->conn) < CHUNK) {
 		struct slice piece = piece_at(s);
-		buf_clear(&s->out);
-		if (!smtp_stuff_feed(&s->stuff, piece, &s->out)) {
-			stop(s, "4.3.0", "Internal error", "content is not canonical");
+		if (s->sent + piece.len == total) {
+			finish_content(s, piece);
 			return;
 		}
-		backend_write(s->conn, buf_slice(&s->out));
-		s->sent += piece.len;
+		if (!send_piece(s, piece))
+			return;
 	}
-	if (s->sent < total)
-		backend_on_drained(s->conn, LOW_WATER, stream, s);
-	else
-		finish_content(s);
+	backend_on_drained(s->conn, LOW_WATER, stream, s);
+}
+
+#define PATIENCE 10 /* times data-timeout, for all of the content */
+
+/* first: what goes before it. From here on the backend may end, stall or refuse while the content goes out. */
+static void begin_content(struct smtp *s, struct slice first)
+{
+	int64_t ms = backend_config(s->d->backend)->data_timeout;
+	s->stage = STAGE_CONTENT;
+	s->sent = 0;
+	s->content_deadline = worker_now_ms(s->d->worker) + PATIENCE * ms;
+	smtp_stuff_init(&s->stuff);
+	backend_send(s->conn, first, ms, on_content, s);
+	if (backend_conn_usable(s->conn))
+		stream(s);
 }
 
 static void on_data(void *arg, const struct reply *reply, const char *why)
@@ -536,13 +538,7 @@ static void on_data(void *arg, const struct reply *reply, const char *why)
 		end_with_reply(s, reply);
 		return;
 	}
-	s->stage = STAGE_CONTENT;
-	s->sent = 0;
-	smtp_stuff_init(&s->stuff);
-	/* From here on: it may end, stall or refuse while the content goes out. */
-	backend_send(s->conn, SLICE_EMPTY, backend_config(s->d->backend)->data_timeout, on_content, s);
-	if (backend_conn_usable(s->conn))
-		stream(s);
+	begin_content(s, SLICE_EMPTY);
 }
 
 /* BINARYMIME: one chunk, untouched (RFC 3030 3). */
@@ -550,15 +546,8 @@ static void send_binary(struct smtp *s)
 {
 	const struct delivery *d = s->d;
 	struct buf line = { 0 };
-	if (d->still_there != NULL && !d->still_there(d->arg)) {
-		stop(s, "4.4.2", "Client has gone", "client left before the end: taken back");
-		return;
-	}
-	s->stage = STAGE_DOT;
 	buf_printf(&line, "BDAT %zu LAST\r\n", d->added.len + d->content.len);
-	buf_add_slice(&line, d->added);
-	buf_add_slice(&line, d->content);
-	backend_send(s->conn, buf_slice(&line), backend_config(d->backend)->data_timeout, on_content, s);
+	begin_content(s, buf_slice(&line));
 	buf_free(&line);
 }
 

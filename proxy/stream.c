@@ -121,13 +121,16 @@ struct stream *stream_create(struct event_base *base, int fd, const struct strea
 struct stream *stream_connect(struct event_base *base, int fd, const struct sockaddr *to, socklen_t len,
 			      const struct stream_callbacks *cb, void *arg)
 {
-	int one = 1;
+	/* The kernel would take megabytes, and whether the other side takes them could not be seen for long. */
+	int one = 1, lowat = 128 * 1024;
 	if (fd < 0)
 		fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return NULL;
-	if (to->sa_family != AF_UNIX)
+	if (to->sa_family != AF_UNIX) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
+	}
 	if (connect(fd, to, len) != 0 && errno != EINPROGRESS) {
 		int error = errno;
 		close(fd);

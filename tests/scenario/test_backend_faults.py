@@ -156,3 +156,26 @@ def test_maildir(place):
         with Client(g.port) as c:
             c.hello()
             assert c.mail()[0] == 451
+
+
+def test_large_mails_into_a_maildir(place):
+    """Byte for byte, many at once; who leaves in the middle leaves nothing, and nobody waits for the disk."""
+    body = b"Subject: big\r\n\r\n" + b"".join(b"%07d%s\r\n" % (i, b"x" * (i % 80)) for i in range(150000))
+    with Gatehouse(place / "g", limits="errors = 100") as g:
+        clients = [Client(g.port, timeout=60) for _ in range(4)]
+        for c in clients:
+            c.hello()
+            assert [c.code(x) for x in ("MAIL FROM:<a@example.net>", "RCPT TO:<b@example.org>", "DATA")] == [250, 250, 354]
+            c.send(body + b".\r\n")
+        clients[3].close()
+        for c in clients[:3]:
+            assert c.reply()[0] == 250
+            c.close()
+        mails = g.delivered()
+        assert 3 <= len(mails) <= 4, "the fourth may have been done before its client went"
+        for m in mails:
+            assert m.endswith(body.replace(b"\r\n", b"\n"))
+        for path in (g.maildir / "new").iterdir():
+            assert path.name.endswith(f",S={path.stat().st_size}")
+        assert g.stop() == 0
+        assert not list((g.maildir / "tmp").iterdir())

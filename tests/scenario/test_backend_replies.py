@@ -1,5 +1,6 @@
 """Backends that answer too early, too often, in pieces or not at all: what
 they never said to the whole content is never acknowledged."""
+import socket
 import time
 
 import pytest
@@ -149,3 +150,137 @@ def test_refused_chunk_leaves_no_open_transaction(place):
             state["open"] = False if "RSET" in backend.commands else state["open"]
         time.sleep(0.3)
         assert send(g, SMALL)[0] == 250, backend.commands
+
+
+CHUNKS = FakeBackend.EHLO.replace(b"250 ENH", b"250-CHUNKING\r\n250-BINARYMIME\r\n250 ENH")
+
+
+class Binary(FakeBackend):
+    """Takes BDAT a bit at a time; pause seconds between. A small window, or the kernel takes it all at once."""
+    piece, pause = 1 << 20, 0
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+
+    def _say(self, c, stage, normal=None):
+        if stage != "BDAT":
+            return super()._say(c, stage, normal)
+        left, got = int(self.commands[-1].split()[1]), []
+        while left > 0:
+            time.sleep(self.pause)
+            data = self.here.file.read(min(left, self.piece))
+            if not data:
+                return False
+            got.append(data)
+            left -= len(data)
+        self.messages.append(b"".join(got))
+        c.sendall(b"250 2.0.0 taken\r\n")
+        return True
+
+
+def send_binary(g, body):
+    with Client(g.port, timeout=60) as c:
+        assert "BINARYMIME" in c.hello()
+        assert c.code("MAIL FROM:<a@example.net> BODY=BINARYMIME") == 250
+        assert c.code("RCPT TO:<b@example.org>") == 250
+        c.send(b"BDAT %d LAST\r\n" % len(body) + body)
+        return c.reply()
+
+
+BLOB = b"Subject: bin\r\nMIME-Version: 1.0\r\n\r\n" + bytes(range(256)) * 40000
+
+
+def test_binary_is_no_stall_while_it_moves(place):
+    """Longer than the time-out in all."""
+    with Binary(ehlo=CHUNKS) as backend, Gatehouse(place / "g", backend=backend.port,
+                                                   backend_settings="data-timeout = 2s") as g:
+        backend.piece, backend.pause = 500_000, 0.15
+        start = time.time()
+        code, text = send_binary(g, BLOB)
+        assert code == 250, text + g.log()
+        assert time.time() - start > 2.5
+        assert backend.messages[0].endswith(BLOB)
+
+
+def test_binary_that_stalls(place):
+    with Binary(ehlo=CHUNKS) as backend, Gatehouse(place / "g", backend=backend.port,
+                                                   backend_settings="data-timeout = 500ms") as g:
+        backend.pause = 30
+        start = time.time()
+        assert send_binary(g, BLOB)[0] == 451
+        assert time.time() - start < 15 and not backend.messages
+
+
+def drip(c, f):
+    """Never stalls, never ends."""
+    c.sendall(GO)
+    while f.read(40_000):
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("kind", ["DATA", "BDAT"])
+def test_all_of_the_content_has_its_time_too(place, kind):
+    with Binary({"DATA": drip}, ehlo=CHUNKS) as backend, Gatehouse(place / "g", backend=backend.port,
+                                                                   backend_settings="data-timeout = 1s") as g:
+        backend.piece, backend.pause = 40_000, 0.1
+        start = time.time()
+        code, text = send_binary(g, BLOB) if kind == "BDAT" else send(g, LARGE * 3)[:2]
+        assert code == 451, text
+        assert time.time() - start < 30 and not backend.messages
+        assert g.wait_log("takes the content too slowly")
+
+
+def test_client_gone_before_the_last_octets_of_binary(place):
+    """It went while the backend was taking it slowly: the last octets never go out."""
+    with Binary(ehlo=CHUNKS) as backend, Gatehouse(place / "g", backend=backend.port) as g:
+        backend.piece, backend.pause = 500_000, 0.05
+        with Client(g.port) as c:
+            assert "BINARYMIME" in c.hello()
+            assert c.code("MAIL FROM:<a@example.net> BODY=BINARYMIME") == 250
+            assert c.code("RCPT TO:<b@example.org>") == 250
+            c.send(b"BDAT %d LAST\r\n" % len(BLOB) + BLOB)
+        assert g.wait_log("client left before the end|client has gone")
+        time.sleep(0.3)
+        assert not backend.messages
+
+
+XFORWARD = FakeBackend.EHLO.replace(b"250 ENH", b"250-XFORWARD NAME ADDR PORT PROTO HELO\r\n250 ENH")
+
+
+@pytest.mark.parametrize("how", ["close", b"421 4.4.2 idle too long\r\n", b"501 5.5.4 what\r\n"])
+def test_an_idle_connection_that_dies_is_no_451(place, how):
+    """It dies when it is used again: a new one does the work."""
+    with FakeBackend({"XFOR": b"250 2.0.0 ok\r\n"}, ehlo=XFORWARD) as backend, Gatehouse(
+            place / "g", backend=backend.port, backend_settings="client-info = xforward\n connections = 1") as g:
+        with Client(g.port) as c:
+            assert "8BITMIME" in c.hello()
+            assert c.mail()[0] == 250
+        for _ in range(3):
+            backend.script["XFOR"] = [how, b"250 2.0.0 ok\r\n"]
+            with Client(g.port) as c:
+                c.hello()
+                code, text = c.mail()
+                assert code == 250, text + g.log()
+        # On a new one it is what it says.
+        backend.script["XFOR"] = how
+        with Client(g.port) as c:
+            c.hello()
+            assert c.mail()[0] == 451
+
+
+def test_a_last_reply_that_never_comes_holds_nobody(place):
+    """QUIT and RSET without an answer: the worker ends, and leaves nothing behind (under a sanitizer)."""
+    with FakeBackend({"QUIT": b"", "RSET": b""}) as backend, Gatehouse(place / "g", backend=backend.port,
+                                                                      backend_settings="connections = 0") as g:
+        for _ in range(3):
+            with Client(g.port) as c:
+                c.hello()
+                assert c.mail()[0] == 250
+                assert c.code("MAIL FROM:<a@example.net>") == 250
+                assert c.code("RCPT TO:<b@example.org>") == 250
+        start = time.time()
+        assert g.stop() == 0
+        assert time.time() - start < 4
+        assert "Sanitizer" not in g.log()
