@@ -3,6 +3,7 @@
 # make test       everything; make check: the quick tier
 # make bench      ratios, never a gate
 # make agreement  our verdicts on rules against SpamAssassin's, 1,000 mails
+# make rates      how often each shipped rule hits ham, spam and phish
 # make lint fuzz install clean
 MAKEFLAGS += --no-builtin-rules
 CC = gcc
@@ -39,7 +40,7 @@ UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/*.c))
 TEST_LIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
 
-.PHONY: all run test check bench agreement lint fuzz fuzz-build fuzz-lib unit-build install clean deps test-deps docs
+.PHONY: all run test check bench agreement rates lint fuzz fuzz-build fuzz-lib unit-build install clean deps test-deps docs
 .DELETE_ON_ERROR:
 all: $(B)/gatehouse
 
@@ -89,6 +90,10 @@ bench: test-deps
 agreement: test-deps
 	@$(MAKE) --no-print-directory -j2 all
 	@GATEHOUSE_AGREEMENT=1000 $(PYTHON) tests/integration/test_sa_agreement.py
+# How often each shipped rule hits ham, spam and phish.
+rates: test-deps
+	@$(MAKE) --no-print-directory -j2 all
+	@$(PYTHON) tests/corpus/hit_rates.py --all
 lint: test-deps
 	@$(PYTHON) tests/lint/lint.py --deep
 fuzz: test-deps

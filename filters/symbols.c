@@ -3,7 +3,7 @@
 #include "filters/pipeline.h"
 #include "policy/dnslist.h"
 
-/* Rules of SpamAssassin's own files that tell what a symbol of ours tells. */
+/* Rules of SpamAssassin's files and of the shipped ones that tell what a symbol tells. */
 static const struct {
 	const char *rule, *symbol;
 } same[] = {
@@ -17,6 +17,10 @@ static const struct {
 	{ "DMARC_NONE", "DMARC_FAIL_NONE" },
 	{ "DMARC_QUAR", "DMARC_FAIL_QUARANTINE" },
 	{ "DMARC_REJECT", "DMARC_FAIL_REJECT" },
+	{ "GH_FROM_NAME_MIXED", "FROM_MIXED_SCRIPTS" },
+	{ "GH_FROM_NO_ADDRESS", "FROM_NO_ADDRESS" },
+	{ "GH_HELO_ADDRESS", "HELO_BARE_IP" },
+	{ "GH_NO_FROM", "FROM_MISSING" },
 	{ "HELO_NO_DOMAIN", "HELO_NO_DOT" },
 	{ "MISSING_FROM", "FROM_MISSING" },
 	{ "RDNS_NONE", "IPREV_NONE" },

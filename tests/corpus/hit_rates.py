@@ -2,7 +2,7 @@
 """Hit rates of the rules on labelled mail: for each rule the share of ham,
 spam and phish that it hits, and what the scores make of it altogether.
 
-    tests/corpus/hit_rates.py [--rules PATH]... [--mails N | --all] [--misses FILE]
+    tests/corpus/hit_rates.py [--rules PATH]... [--mails N | --all] [--misses FILE] [--markdown]
 
 Mail is read as its lists got it: List-* and X-Spam-* fields, which tell where
 a corpus comes from, are taken out. No DNS: every name is unknown.
@@ -26,7 +26,7 @@ SHARED = Path(os.environ.get("GATEHOUSE_SHARED", TOP.parent / "shared"))
 GROUPS = ("modern-ham", "sa-ham", "sa-hard-ham", "sa-spam", "phishing-pot")
 HAM, BAD = GROUPS[:2], GROUPS[3:]
 TELLS = re.compile(rb"(?:list-[a-z-]+|x-spam-[a-z-]+):", re.I)
-HAM_LIMIT = 0.5  # percent of ham that a rule may hit and score more than
+HAM_LIMIT = 0.5  # percent of either ham that a rule may hit and score more than
 LOW_SCORE = 0.1
 
 
@@ -102,6 +102,29 @@ def percent(part, whole):
     return 100 * part / whole if whole else 0.0
 
 
+def descriptions(rules):
+    command = [os.environ.get("GATEHOUSE", TOP / "build/gatehouse"), "rules", "list", "--json"]
+    for path in rules:
+        command += ["--rules", path]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {r["name"]: r["describe"] for r in map(json.loads, out.splitlines())}
+
+
+def print_markdown(found, scores, count, describe):
+    """docs/shipped-rules.md"""
+    hits = defaultdict(Counter)
+    for group, _, symbols in found:
+        for symbol in symbols:
+            hits[symbol][group] += 1
+    print("# The shipped rules\n\nPercent of mails that each hits, as `make rates` prints it:\n"
+          + ", ".join(f"{count[g]:,} {g}" for g in GROUPS) + ". No DNS:\nwhat rests on SPF, DKIM or DMARC failing "
+          "hits nothing here. The rules were tuned on these mails.\n")
+    print("| rule | score | " + " | ".join(GROUPS) + " | what it finds |\n|---|---:|" + "---:|" * len(GROUPS) + "---|")
+    for rule, score in scores.items():
+        rates = (percent(hits[rule][g], count[g]) for g in GROUPS)
+        print(f"| {rule} | {score:g} | " + " | ".join(f"{r:.2f}" if r else "" for r in rates) + f" | {describe[rule]} |")
+
+
 def print_rules(found, scores, count):
     hits = defaultdict(Counter)
     for group, _, symbols in found:
@@ -109,10 +132,9 @@ def print_rules(found, scores, count):
             hits[symbol][group] += 1
     print(f"{'rule':30}{'score':>7}" + "".join(f"{g:>14}" for g in GROUPS))
     too_much = []
-    ham = sum(count[g] for g in HAM)
     for rule, score in scores.items():
         rates = [percent(hits[rule][g], count[g]) for g in GROUPS]
-        of_ham = percent(sum(hits[rule][g] for g in HAM), ham)
+        of_ham = max(percent(hits[rule][g], count[g]) for g in HAM)
         wrong = of_ham > HAM_LIMIT and score > LOW_SCORE
         print(f"{rule:30}{score:7.2f}" + "".join(f"{r:13.2f}%" for r in rates) + ("  <- too much ham" if wrong else ""))
         if wrong:
@@ -134,6 +156,7 @@ def main():
     parser.add_argument("--rules", action="append", help="default: rules/shipped")
     parser.add_argument("--mails", type=int, default=1500, help="how many are sampled; default 1500")
     parser.add_argument("--all", action="store_true", help="every mail there is")
+    parser.add_argument("--markdown", action="store_true", help="the rules as docs/shipped-rules.md has them")
     parser.add_argument("--misses", help="write what is judged wrongly at 5 to this file")
     args = parser.parse_args()
     data = SHARED / "data"
@@ -145,6 +168,9 @@ def main():
     groups = sample(labelled(data), None if args.all else args.mails)
     found = results(groups, rules)
     count = Counter(g for g, _, _ in found)
+    if args.markdown:
+        print_markdown(found, scores, count, descriptions(rules))
+        return 0
     print(f"{len(found)} mails: " + ", ".join(f"{count[g]} {g}" for g in GROUPS) + "\n")
     too_much = print_rules(found, scores, count)
     print_totals(found, scores, count)

@@ -93,8 +93,6 @@ def test_overrides_are_read_after(tmp_path):
 # ---- whole mails ----
 
 def scan(folder):
-    if not (TOP / "filters/content.c").exists():
-        pytest.skip("skipped: no filter runs the rules on mail yet")
     zone = folder.parent / "empty.zone"
     zone.write_text("")
     p = run("scan", "--json", "--zone", zone, "--rules", SHIPPED, folder)
@@ -215,3 +213,31 @@ def test_lures_hit_and_honest_text_does_not(composed, name, rule):
     assert [n for n, hits in lures.items() if rule not in hits] == []
     texts = ("GH_FA_", "GH_AR_", "GH_RU_", "GH_KK_", "GH_GU_", "GH_HI_", "GH_DISGUISED_")
     assert {n: hits for n, hits in honest.items() if any(h.startswith(texts) for h in hits)} == {}
+
+
+# ---- with what is known of the sender ----
+
+THREAT = "Your account has been suspended. Please verify your account."
+ADVANCE = ("I am the widow of the late minister and have a fund of USD 10.5 million in the bank. "
+           "I need a beneficiary as next of kin; you will get 30 percent of the sum.")
+
+
+@pytest.mark.parametrize("zone,symbol", [
+    ('example.com. 60 IN TXT "v=spf1 -all"\n', "SPF_FAIL"),
+    ('example.com. 60 IN TXT "v=spf1 ~all"\n_dmarc.example.com. 60 IN TXT "v=DMARC1; p=none"\n', "DMARC_FAIL_NONE"),
+])
+@pytest.mark.parametrize("text,rule", [(THREAT, "GH_FAILED_LURE"), (ADVANCE, "GH_FAILED_MONEY"), (None, "GH_FAILED_BRAND")])
+def test_metas_over_authentication(tmp_path, zone, symbol, text, rule):
+    head = HEAD.format(subject="Notice", kind="plain", charset="utf-8", encoding="8bit")
+    if text is None:
+        head = head.replace("=?utf-8?q?Ann_Writer?= <ann@example.com>", "PayPal Support <service@paypal.com>")
+        zone = zone.replace("example.com", "paypal.com")
+    (tmp_path / "mail.eml").write_text(head + (text or "Hello.") + "\r\n", newline="")
+    sender = "service@paypal.com" if text is None else "ann@example.com"
+    for name, records, wanted in (("failing", zone, True), ("without", "", False),
+                                  ("passing", zone.replace("-all", "+all").replace("~all", "+all"), False)):
+        (tmp_path / "zone").write_text(records)
+        p = run("scan", "--json", "--zone", tmp_path / "zone", "--client", "203.0.113.9", "--helo", "a.example.net",
+                "--from", sender, "--rules", SHIPPED, tmp_path / "mail.eml")
+        hits = {h["symbol"] for h in json.loads(p.stdout)["hits"]}
+        assert (rule in hits, symbol in hits) == (wanted, wanted), (name, sorted(hits))
