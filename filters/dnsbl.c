@@ -113,18 +113,21 @@ static struct slice under(struct scan *scan, struct slice name, struct slice zon
 /* RFC 5782 5 */
 static const char *const never[] = {
 	[DNSLIST_CLIENT] = "1.0.0.127", [DNSLIST_SENDER] = "invalid", [DNSLIST_RECEIVED] = "1.0.0.127",
+	[DNSLIST_URI] = "invalid",
 };
 static const char *const always[] = {
 	[DNSLIST_CLIENT] = "2.0.0.127", [DNSLIST_SENDER] = "test", [DNSLIST_RECEIVED] = "2.0.0.127",
+	[DNSLIST_URI] = "test",
 };
 
 /* False: not all there. */
 static bool ask(struct scan *scan, const struct dnslist *list, struct slice name, enum phase needed, struct answers *a)
 {
 	struct slice zone = list->zone;
+	struct slice test = list->test.len > 0 ? list->test : slice_str(always[list->type]);
 	a->own = scan_dns(scan, name, DNS_A, needed);
 	a->never = scan_dns(scan, under(scan, slice_str(never[list->type]), zone), DNS_A, needed);
-	a->always = list->probe ? scan_dns(scan, under(scan, slice_str(always[list->type]), zone), DNS_A, needed) : NULL;
+	a->always = list->probe ? scan_dns(scan, under(scan, test, zone), DNS_A, needed) : NULL;
 	return a->own != NULL && a->never != NULL && (a->always != NULL || !list->probe);
 }
 
@@ -134,6 +137,7 @@ static void add_hit(struct scan *scan, const struct dnslist *list, struct slice 
 		[DNSLIST_CLIENT] = "the client stands in a DNS list",
 		[DNSLIST_SENDER] = "the sender's domain stands in a DNS list",
 		[DNSLIST_RECEIVED] = "a relay of the mail stands in a DNS list",
+		[DNSLIST_URI] = "a domain that the text links to stands in a DNS list",
 	};
 	char code[IP_TEXT_MAX];
 	struct ip ip = { .family = 4 };
@@ -173,15 +177,8 @@ static void conclude(struct scan *scan, const struct dnslist *list, struct slice
 	}
 }
 
-/* What is asked about: an address, or a domain. */
-struct asked {
-	struct ip ip;             /* family 0: the domain */
-	struct slice domain;
-};
-
-/* All lists of a type, asked together. False: not all answers are there. With
- * conclusions, which are drawn only where they are. */
-static bool look_up(struct scan *scan, enum dnslist_type type, const struct asked *about, enum phase needed, bool conclusions)
+bool dnsbl_look_up(struct scan *scan, enum dnslist_type type, const struct dnsbl_asked *about, enum phase needed,
+		   bool conclusions)
 {
 	const struct config *config = scan->snapshot->config;
 	struct answers a;
@@ -203,11 +200,11 @@ static bool look_up(struct scan *scan, enum dnslist_type type, const struct aske
 }
 
 /* Needed in this phase, and concluded with it. */
-static enum step look_up_now(struct scan *scan, enum dnslist_type type, const struct asked *about, enum phase phase)
+static enum step look_up_now(struct scan *scan, enum dnslist_type type, const struct dnsbl_asked *about, enum phase phase)
 {
-	if (!look_up(scan, type, about, phase, false))
+	if (!dnsbl_look_up(scan, type, about, phase, false))
 		return STEP_NEED;
-	look_up(scan, type, about, phase, true);
+	dnsbl_look_up(scan, type, about, phase, true);
 	return STEP_DONE;
 }
 
@@ -215,11 +212,11 @@ static enum step client(struct scan *scan, struct state *state, enum phase phase
 {
 	if (state->concluded_client || phase == PHASE_END || !judged_known(scan, phase))
 		return STEP_DONE;
-	const struct asked about = { .ip = judged_host(scan).ip };
+	const struct dnsbl_asked about = { .ip = judged_host(scan).ip };
 	if (about.ip.family == 0 || is_private(&about.ip))
 		return STEP_DONE;
 	if (phase == PHASE_CONNECT) { /* until MAIL it may still authenticate */
-		look_up(scan, DNSLIST_CLIENT, &about, PHASE_MAIL, false);
+		dnsbl_look_up(scan, DNSLIST_CLIENT, &about, PHASE_MAIL, false);
 		return STEP_DONE;
 	}
 	enum step step = look_up_now(scan, DNSLIST_CLIENT, &about, phase);
@@ -232,7 +229,7 @@ static enum step sender(struct scan *scan, struct state *state, enum phase phase
 	const struct mailbox *m = &scan->envelope.sender;
 	if (state->concluded_sender || phase != PHASE_MAIL || m->domain.len == 0 || m->literal)
 		return STEP_DONE;
-	const struct asked about = { .domain = m->domain };
+	const struct dnsbl_asked about = { .domain = m->domain };
 	enum step step = look_up_now(scan, DNSLIST_SENDER, &about, phase);
 	state->concluded_sender = step == STEP_DONE;
 	return step;
@@ -250,7 +247,7 @@ static bool wants_relays(const struct config *config)
 	return false;
 }
 
-static size_t other_relays(const struct scan *scan, struct asked others[RELAYS_MAX])
+static size_t other_relays(const struct scan *scan, struct dnsbl_asked others[RELAYS_MAX])
 {
 	const struct config_networks *n = scan->snapshot->config->networks;
 	const struct received_networks networks = {
@@ -264,7 +261,7 @@ static size_t other_relays(const struct scan *scan, struct asked others[RELAYS_M
 		const struct ip *ip = &list->list[i].ip;
 		if (ip->family != 0 && !is_private(ip) && !ip_eq(ip, &judged) &&
 		    !cidr_list_has(n->trusted.items, n->trusted.count, ip))
-			others[count++] = (struct asked){ .ip = *ip };
+			others[count++] = (struct dnsbl_asked){ .ip = *ip };
 	}
 	return count;
 }
@@ -272,17 +269,17 @@ static size_t other_relays(const struct scan *scan, struct asked others[RELAYS_M
 /* Asked when the header section is there, needed at the end. */
 static enum step relays(struct scan *scan, enum phase phase)
 {
-	struct asked others[RELAYS_MAX];
+	struct dnsbl_asked others[RELAYS_MAX];
 	bool all = true;
 	if ((phase != PHASE_HEADERS && phase != PHASE_END) || !wants_relays(scan->snapshot->config))
 		return STEP_DONE;
 	size_t count = other_relays(scan, others);
 	for (size_t i = 0; i < count; i++)
-		all = look_up(scan, DNSLIST_RECEIVED, &others[i], PHASE_END, false) && all;
+		all = dnsbl_look_up(scan, DNSLIST_RECEIVED, &others[i], PHASE_END, false) && all;
 	if (phase == PHASE_HEADERS)
 		return STEP_DONE;
 	for (size_t i = 0; all && i < count; i++)
-		look_up(scan, DNSLIST_RECEIVED, &others[i], PHASE_END, true);
+		dnsbl_look_up(scan, DNSLIST_RECEIVED, &others[i], PHASE_END, true);
 	return all ? STEP_DONE : STEP_NEED;
 }
 

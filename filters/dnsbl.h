@@ -10,7 +10,19 @@
  * the world (RFC 5782 5), one that doesn't list 127.0.0.2, or "test", is dead,
  * and one that answers 127.255.255.x refuses us. Its answers then don't count until it is well again; both turns are logged.
  */
-#include "filters/filter.h"
+#include "filters/scan.h"
+#include "policy/dnslist.h"
+
+/* What is asked about: an address, or a domain. */
+struct dnsbl_asked {
+	struct ip ip;             /* family 0: the domain */
+	struct slice domain;
+};
+
+/* All lists of a type, asked together by the running filter. False: not all
+ * answers are there. With conclusions, which are drawn only where they are. */
+bool dnsbl_look_up(struct scan *scan, enum dnslist_type type, const struct dnsbl_asked *about, enum phase needed,
+		   bool conclusions);
 
 /* Lists that this process holds for ill now. Thread-safe. */
 unsigned dnsbl_suspended(void);

@@ -19,6 +19,7 @@
 #include "filters/sender_login.h"
 #include "filters/spf.h"
 #include "filters/state.h"
+#include "filters/uribl.h"
 
 const struct filter *const filter_table[] = {
 	&relay_filter,
@@ -38,5 +39,6 @@ const struct filter *const filter_table[] = {
 	&apart_filter,
 	&greylist_filter,
 	&clamd_filter,
+	&uribl_filter,
 	NULL,
 };

@@ -167,6 +167,7 @@ struct config_dnslist {
 	double score;
 	struct slice_list codes;    /* "127.0.0.2=3.5" */
 	bool shadow, probe;
+	struct slice_list test_entry; /* one, or none */
 	bool enabled;
 };
 

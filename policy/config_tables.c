@@ -434,15 +434,18 @@ const struct section config_list_section = {
 };
 
 static const struct setting_value DNSLIST_TYPES[] = {
-	{ "client", DNSLIST_CLIENT }, { "sender", DNSLIST_SENDER }, { "received", DNSLIST_RECEIVED }, { NULL, 0 },
+	{ "client", DNSLIST_CLIENT }, { "sender", DNSLIST_SENDER }, { "received", DNSLIST_RECEIVED },
+	{ "uri", DNSLIST_URI }, { NULL, 0 },
 };
 
 static const struct setting DNSLIST[] = {
 	{ "zone", SETTING_DOMAINS, AT(dnslist, zone), .fallback = "",
-	  .help = "Its domain. Not needed for spamhaus-zen, spamhaus-dbl, spamcop, barracuda, psbl, dnswl" },
+	  .help = "Its domain. Not needed for spamhaus-zen, spamhaus-dbl, spamcop, barracuda, psbl, dnswl, "
+		  "surbl, uribl" },
 	{ "type", SETTING_ENUM, AT(dnslist, type), .fallback = "client", .values = DNSLIST_TYPES,
 	  .help = "What is looked up: the client's address, the domain of the envelope's sender, or the addresses "
-		  "of the other relays outside our networks that Received names" },
+		  "of the other relays outside our networks that Received names, or the domains of the URIs in "
+		  "the text" },
 	{ "score", SETTING_FLOAT, AT(dnslist, score), .fallback = "2", .min = -1000, .max = 1000,
 	  .help = "Score of who is listed, where there are no codes; below zero for a list of good ones" },
 	{ "codes", SETTING_STRINGS, AT(dnslist, codes), .fallback = "",
@@ -450,7 +453,9 @@ static const struct setting DNSLIST[] = {
 		  "octet: &4=1.5. Those that fit add up" },
 	{ "enabled", SETTING_BOOL, AT(dnslist, enabled), .fallback = "on", .help = "Whether it is asked" },
 	{ "probe", SETTING_BOOL, AT(dnslist, probe), .fallback = "on",
-	  .help = "It has to have the test entry of RFC 5782, 127.0.0.2 or test, or it is dead and doesn't count" },
+	  .help = "It has to list its test entry, or it is dead and doesn't count" },
+	{ "test-entry", SETTING_DOMAINS, AT(dnslist, test_entry), .fallback = "",
+	  .help = "What it always lists. Empty: what RFC 5782 asks for, 127.0.0.2 (written 2.0.0.127) or test" },
 	{ "shadow", SETTING_BOOL, AT(dnslist, shadow), .fallback = "off",
 	  .help = "What it says is recorded, but has no effect" },
 	{ 0 },

@@ -11,14 +11,18 @@ static const struct known {
 	const char *title, *zone;
 	enum dnslist_type type;
 	const char *codes[6];
+	const char *test;    /* NULL: as RFC 5782 5 has it */
 } known[] = {
 	{ "spamhaus-zen", "zen.spamhaus.org", DNSLIST_CLIENT,
-	  { "127.0.0.2/31=4", "127.0.0.4/30=4", "127.0.0.9=6", "127.0.0.10/31=3" } },
-	{ "spamhaus-dbl", "dbl.spamhaus.org", DNSLIST_SENDER, { "127.0.1.0/24=4" } },
-	{ "spamcop", "bl.spamcop.net", DNSLIST_CLIENT, { "127.0.0.2=2" } },
-	{ "barracuda", "b.barracudacentral.org", DNSLIST_CLIENT, { "127.0.0.2=2" } },
-	{ "psbl", "psbl.surriel.com", DNSLIST_CLIENT, { "127.0.0.2=1.5" } },
-	{ "dnswl", "list.dnswl.org", DNSLIST_CLIENT, { "&1=-1", "&2=-2" } }, /* trust 1 to 3 in the last octet */
+	  { "127.0.0.2/31=4", "127.0.0.4/30=4", "127.0.0.9=6", "127.0.0.10/31=3" }, NULL },
+	{ "spamhaus-dbl", "dbl.spamhaus.org", DNSLIST_SENDER, { "127.0.1.0/24=4" }, "dbltest.com" },
+	{ "surbl", "multi.surbl.org", DNSLIST_URI, { "&8=4", "&16=4", "&64=4", "&128=3" },
+	  "surbl-org-permanent-test-point.com" },
+	{ "uribl", "multi.uribl.com", DNSLIST_URI, { "&2=4", "&4=0.5", "&8=0.3" }, "test.uribl.com" },
+	{ "spamcop", "bl.spamcop.net", DNSLIST_CLIENT, { "127.0.0.2=2" }, NULL },
+	{ "barracuda", "b.barracudacentral.org", DNSLIST_CLIENT, { "127.0.0.2=2" }, NULL },
+	{ "psbl", "psbl.surriel.com", DNSLIST_CLIENT, { "127.0.0.2=1.5" }, NULL },
+	{ "dnswl", "list.dnswl.org", DNSLIST_CLIENT, { "&1=-1", "&2=-2" }, NULL }, /* trust 1 to 3 in the last octet */
 };
 
 static const struct known *find_known(struct slice title)
@@ -94,10 +98,12 @@ static void make(struct making *m, const struct config_dnslist *section, struct 
 	list->score = section->score;
 	list->shadow = section->shadow;
 	list->probe = section->probe;
+	list->test = section->test_entry.count > 0 ? section->test_entry.items[0] : SLICE_EMPTY;
 	list->zone = section->zone.count > 0 ? section->zone.items[0] : SLICE_EMPTY;
 	list->codes = arena_array(arena, struct dnslist_code, section->codes.count + 6);
 	if (list->zone.len == 0 && k != NULL) {
 		list->zone = slice_str(k->zone);
+		list->test = list->test.len > 0 ? list->test : slice_str(k->test);
 		list->type = section->type == DNSLIST_CLIENT ? k->type : list->type;
 		for (size_t i = 0; section->codes.count == 0 && i < 6 && k->codes[i] != NULL; i++)
 			add_code(m, list, slice_str(k->codes[i]));
@@ -133,8 +139,8 @@ static enum dnslist_answer kind_of(struct slice record)
 		return DNSLIST_BROKEN;
 	if (b[1] == 255 && b[2] == 255)
 		return DNSLIST_REFUSED;  /* Spamhaus: 127.255.255.252 to .255 */
-	if (b[1] == 0 && b[2] == 0 && b[3] == 255)
-		return DNSLIST_REFUSED;  /* dnswl.org */
+	if (b[1] == 0 && b[2] <= 1 && b[3] == 255)
+		return DNSLIST_REFUSED;  /* dnswl.org; Spamhaus DBL, asked for an address */
 	if (b[1] == 0 && b[2] == 0 && b[3] <= 1)
 		return b[3] == 1 ? DNSLIST_BROKEN : DNSLIST_LISTED;
 	return DNSLIST_LISTED;

@@ -8,7 +8,7 @@
  */
 #include "policy/config.h"
 
-enum dnslist_type { DNSLIST_CLIENT, DNSLIST_SENDER, DNSLIST_RECEIVED };
+enum dnslist_type { DNSLIST_CLIENT, DNSLIST_SENDER, DNSLIST_RECEIVED, DNSLIST_URI };
 
 /* What a record of an answer is worth. */
 struct dnslist_code {
@@ -23,7 +23,8 @@ struct dnslist {
 	enum dnslist_type type;
 	double score;        /* of any record, where there are no codes */
 	bool shadow;         /* its hits don't count */
-	bool probe;          /* it has the test entry that RFC 5782 5 asks for */
+	bool probe;          /* it has a test entry */
+	struct slice test;   /* another than RFC 5782 5 asks for; or empty */
 	struct dnslist_code *codes;
 	size_t code_count;
 };

@@ -33,6 +33,10 @@ forged.example. 60 IN TXT "v=spf1 -all"
 10.2.0.192.bare.example. 60 IN A 127.0.0.2
 99.100.51.198.bl.example. 60 IN A 127.0.0.5
 test.dom.example. 60 IN A 127.0.1.2
+entry.here.uri.example. 60 IN A 127.0.0.2
+example.com.uri.example. 60 IN A 127.0.0.8
+example.edu.uri.example. 60 IN A 127.0.0.24
+example.com.gone.example. 60 IN A 127.0.0.2
 bad.example.dom.example. 60 IN A 127.0.1.2
 ;! 10.2.0.192.broken.example SERVFAIL
 """
@@ -243,6 +247,24 @@ dnslist trial { zone = bl.example type = received score = 9 shadow = on }
     assert "DNSBL_TRIAL(9.00 shadow)" in line
     assert send(g, "eve@example.net", ip="192.0.2.99", body=hops + BODY)[1][0] == 250
     assert "DNSBL_GOOD(-1.00)" in g.wait_log("transaction .*from=eve@example.net")
+
+
+@pytest.mark.parametrize("size", [0, 200_000], ids=["small", "large"])
+@pytest.mark.parametrize("rules", [False, True], ids=["alone", "rules"])
+def test_dns_lists_of_uris(gate, tmp_path, size, rules):
+    (tmp_path / "own.cf").write_text("body HI /hi/\n")
+    g = gate("""dnslist links { zone = uri.example type = uri codes = {"&8=4", "&16=2"} test-entry = entry.here }
+dnslist gone { zone = gone.example type = uri score = 5 }
+""", rules=f'rules {{ paths = {{"{tmp_path}/own.cf"}} }}' if rules else None)
+    filler = b"all is well today\r\n" * (size // 19)
+    assert send(g, body=BODY + b"See http://www.Example.com/x?y and http://127.0.0.1/ or http://bob.example.org/\r\n" + filler)[1][0] == 250
+    line = g.wait_log("transaction .*from=ada@example.net")
+    assert line.count("DNSBL_LINKS(4.00)") == 1 and "DNSBL_GONE" not in line and line.count("DNSBL_SUSPENDED") == 1
+    html = b"MIME-Version: 1.0\r\nContent-Type: text/html\r\n" + BODY + b'<a href="https://example.edu/">here</a>\r\n' + filler
+    assert send(g, "eve@example.net", body=html)[1][0] == 250
+    assert "DNSBL_LINKS(6.00)" in g.wait_log("transaction .*from=eve@example.net")
+    assert send(g, "bob@example.net")[1][0] == 250
+    assert "DNSBL_" not in g.wait_log("transaction .*from=bob@example.net")
 
 
 def test_dns_list_that_recovers(gate, tmp_path):
