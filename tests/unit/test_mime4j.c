@@ -97,6 +97,37 @@ static const char *compare(struct mime *mime, const struct expected *e)
 	return leaf < e->leaf_count ? "fewer leaves" : NULL;
 }
 
+/* Where we do otherwise, and why. A mail that differs and isn't named here is a defect. */
+static const struct {
+	const char *mail, *why;
+} on_purpose[] = {
+	{ "badbound", "no line is the boundary, which was folded: its text is one part, not none" },
+	{ "ending-boundaries", "text behind a closing boundary: readers differ, what follows is looked at too" },
+	{ "frag", "base64 that breaks off: what its last characters hold is kept" },
+	{ "malformedHeader-noheader", "no header at all: all of it is text, not none" },
+	{ "malformedHeaderStartsBody-nocrlfcrlf", "fields behind a line that is none count, as readers show them" },
+	{ "malformedHeaderStartsBody-noheader", "no header at all: all of it is text, not its beginning" },
+	{ "missing-boundary", "a multipart without parts: readers show its text, so it is a part" },
+	{ "missing-inner-boundary", "a multipart without parts: readers show its text, so it is a part" },
+	{ "missing-inner-start-boundary", "a multipart without parts: readers show its text, so it is a part" },
+	{ "multi-bad", "two Content-Type fields: the last counts, parts of the first are its other reading" },
+	{ "multi-frag", "base64 that breaks off: what its last characters hold is kept" },
+	{ "multipartnopart", "a multipart without parts: readers show its text, so it is a part" },
+	{ "very-long-boundary", "spaces at the end of a boundary line are padding (RFC 2046 5.1.1)" },
+	{ "very-very-long-boundary", "spaces at the end of a boundary line are padding (RFC 2046 5.1.1)" },
+	{ "weird-boundary", "spaces at the end of a boundary line are padding (RFC 2046 5.1.1)" },
+};
+
+static const char *purpose(struct slice name)
+{
+	for (size_t i = 0; i < sizeof(on_purpose) / sizeof(*on_purpose); i++)
+		if (slice_eq(name, slice_str(on_purpose[i].mail)))
+			return on_purpose[i].why;
+	return NULL;
+}
+
+static size_t unexplained;
+
 static void run_mail(const char *folder, struct slice name, size_t *right, size_t *all)
 {
 	struct arena *arena = arena_create();
@@ -110,8 +141,12 @@ static void run_mail(const char *folder, struct slice name, size_t *right, size_
 	const char *differs = compare(mime_parse(&m, NULL), e);
 	++*all;
 	*right += differs == NULL;
+	const char *why = purpose(name);
+	unexplained += differs != NULL && why == NULL;
 	if (differs != NULL)
-		printf("# differs: %.*s: %s\n", SLICE_ARG(name), differs);
+		printf("# differs: %.*s: %s: %s\n", SLICE_ARG(name), differs, why != NULL ? why : "A DEFECT");
+	else if (why != NULL)
+		printf("# no longer differs: %.*s\n", SLICE_ARG(name));
 	arena_destroy(&arena);
 }
 
@@ -142,6 +177,7 @@ static void test_mails(void **state)
 	}
 	run_folder("mime/james-mime4j/testmsgs", &right, &all);
 	printf("# count: mails decoded as Mime4j does: %zu of %zu\n", right, all);
+	assert_int_equal(unexplained, 0);
 	assert_true(right * 100 >= all * 75);
 }
 

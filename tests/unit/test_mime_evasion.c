@@ -109,6 +109,29 @@ static bool name_found(struct mail *mail)
 	return false;
 }
 
+/* What is not found, and why. Any other is a defect. */
+static const struct {
+	const char *id, *why;
+} on_purpose[] = {
+	{ "multipart-basic-singlepart-mac-binhex", "the BinHex in it holds something else" },
+	{ "multipart-basic-singlepart-mac-binhex40", "the BinHex in it holds something else" },
+	{ "multipart-basic-singlepart-x-gzip64", "an encoding that nobody registered and no reader undoes" },
+	{ "fname-ctype.rfc2231.*0nl*1", "the name's halves stand in two Content-Type fields, which no reader joins" },
+	{ "fname-ctype.rfc2231.*1nl*0", "the name's halves stand in two Content-Type fields, which no reader joins" },
+	{ "fname-cdisp.rfc2231.*1nl*0", "the name's halves stand in two fields of different names, which no reader joins" },
+	{ "fname-cdisp.rfc2231.*0nl*1", "the name's halves stand in two fields of different names, which no reader joins" },
+};
+static unsigned unexplained;
+
+static const char *purpose(struct slice id)
+{
+	for (size_t i = 0; i < sizeof(on_purpose) / sizeof(*on_purpose); i++)
+		if (slice_eq(id, slice_str(on_purpose[i].id)))
+			return on_purpose[i].why;
+	unexplained++;
+	return "A DEFECT";
+}
+
 static bool run_folder(const char *folder, bool (*found)(struct mail *), struct tally *tally)
 {
 	const char *top = getenv("GATEHOUSE_SHARED");
@@ -127,7 +150,8 @@ static bool run_folder(const char *folder, bool (*found)(struct mail *), struct 
 			tally->all[mail.validity]++;
 			tally->found[mail.validity] += ok;
 			if (!ok)
-				printf("# not found: valid %u %.*s %s\n", mail.validity, SLICE_ARG(mail.id), e->d_name);
+				printf("# not found: valid %u %.*s %s: %s\n", mail.validity, SLICE_ARG(mail.id), e->d_name,
+				       purpose(mail.id));
 		}
 		arena_destroy(&mail.arena);
 	}
@@ -159,7 +183,7 @@ static void test_hidden_content(void **state)
 	run_folder("hide-content.d/new", content_found, &tally);
 	free((void *)(uintptr_t)hidden.data);
 	unsigned missed = print_tally("hidden files found", &tally);
-	/* Not found: two BinHex mails that hold something else, and x-gzip64, which nobody registered. */
+	assert_int_equal(unexplained, 0);
 	assert_int_equal(tally.found[3], tally.all[3]);
 	assert_int_equal(tally.found[2], tally.all[2]);
 	assert_true(missed <= 3);
@@ -174,6 +198,7 @@ static void test_hidden_names(void **state)
 		skip();
 	}
 	unsigned missed = print_tally("hidden names found", &tally);
+	assert_int_equal(unexplained, 0);
 	for (int v = 1; v < 4; v++)
 		assert_int_equal(tally.found[v], tally.all[v]);
 	assert_true(missed <= 4);
