@@ -24,6 +24,10 @@ static const struct setting settings[] = {
 	CONSEQUENCE("bare-lf", bare_lf, "score", "who ends commands by LF alone: score, reject, ignore"),
 	CONSEQUENCE("unknown-command", unknown_command, "score", "who sends what is no command: score, reject, ignore"),
 	CONSEQUENCE("helo-changed", helo_changed, "score", "who gives two names in one session: score, reject, ignore"),
+	CONSEQUENCE("auth-unoffered", auth_unoffered, "score",
+		    "who tries to log in where that is not possible: score, reject, ignore"),
+	CONSEQUENCE("http", http, "reject",
+		    "who speaks HTTP: score, ignore, or reject: such a session ends at once (421 4.7.0)"),
 	{ .name = NULL },
 };
 
@@ -33,6 +37,8 @@ static const struct filter_symbol symbols[] = {
 	{ "COMMAND_BARE_LF", 2.0, "the client ended a command by LF alone" },
 	{ "COMMAND_UNKNOWN", 1.0, "the client sent what is no SMTP command" },
 	{ "HELO_CHANGED", 1.0, "the client gave another HELO name in the same session" },
+	{ "AUTH_UNOFFERED", 2.0, "the client tried to log in where that is not possible" },
+	{ "HTTP_COMMAND", 4.0, "the client spoke HTTP" },
 	{ "CONTENT_BARE_LF", 0.1, "lines of the message ended by LF alone" },
 	{ "CONTENT_LONG_LINE", 0, "a line of the message is longer than 998 octets" },
 	{ "CONTENT_8BIT_HEADER", 0, "the header section has octets that are not ASCII" },
@@ -50,6 +56,8 @@ static const struct {
 	{ MANNER_BARE_LF, "COMMAND_BARE_LF", AT(bare_lf), "Commands have to end in CR LF" },
 	{ MANNER_UNKNOWN_COMMAND, "COMMAND_UNKNOWN", AT(unknown_command), "You sent unknown commands" },
 	{ MANNER_HELO_CHANGED, "HELO_CHANGED", AT(helo_changed), "You gave several host names" },
+	{ MANNER_AUTH_UNOFFERED, "AUTH_UNOFFERED", AT(auth_unoffered), "Nobody can log in here" },
+	{ MANNER_HTTP, "HTTP_COMMAND", AT(http), "This is a mail server" },
 };
 
 static void judge_manners(struct scan *scan, struct state *state)

@@ -13,7 +13,8 @@ enum bots_consequence { BOTS_SCORE, BOTS_REJECT, BOTS_IGNORE };
 
 struct bots_settings {
 	struct filter_common common;
-	int early_talker, early_pipelining, bare_lf, unknown_command, helo_changed; /* enum bots_consequence */
+	int early_talker, early_pipelining, bare_lf, unknown_command, helo_changed, auth_unoffered,
+		http; /* enum bots_consequence */
 };
 
 extern const struct filter bots_filter;

@@ -26,6 +26,8 @@ enum client_manner {
 	MANNER_BARE_LF = 1 << 2,         /* ended a command by LF alone */
 	MANNER_UNKNOWN_COMMAND = 1 << 3, /* sent what is no command */
 	MANNER_HELO_CHANGED = 1 << 4,    /* gave another name later, and not after STARTTLS */
+	MANNER_AUTH_UNOFFERED = 1 << 5,  /* said AUTH where no server behind us knows it */
+	MANNER_HTTP = 1 << 6,            /* spoke HTTP */
 };
 
 struct client {

@@ -97,6 +97,11 @@ static struct backend *auth_backend(const struct session *s)
 	return first;
 }
 
+bool auth_is_possible(const struct session *s)
+{
+	return auth_backend(s) != NULL;
+}
+
 const char *auth_mechanisms(const struct session *s)
 {
 	bool safe = s->client.tls_version.len > 0 || s->listen->auth_without_tls;

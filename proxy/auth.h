@@ -10,6 +10,8 @@
 
 struct auth;
 
+/* Some server behind this listener knows AUTH, under TLS at least. */
+bool auth_is_possible(const struct session *session);
 /* Can this session authenticate now, and by what? NULL: no; else the
  * mechanisms, in upper case, a space between. */
 const char *auth_mechanisms(const struct session *s);

@@ -1,5 +1,6 @@
 #include "proxy/command.h"
 
+#include "filters/bots.h"
 #include "filters/relay.h"
 #include "proxy/auth.h"
 #include "proxy/route.h"
@@ -414,10 +415,24 @@ static void refuse_proceed(struct session *s, struct slice arg)
 	session_error(s, 502, "5.5.1", "Command not implemented");
 }
 
-static void abuse_proceed(struct session *s, struct slice arg)
+static void unknown_command(struct session *s)
 {
+	if (++s->unknown > session_limits(s)->unknown_commands)
+		session_close(s, 421, "4.7.0", "Too many unknown commands, closing");
+	else
+		session_error(s, 500, "5.5.1", "Unknown command");
+}
+
+/* A web page can make a browser say it, with commands of ours in its body. */
+static void http_proceed(struct session *s, struct slice arg)
+{
+	const struct bots_settings *bots = snapshot_filter(s->snapshot, bots_filter.name);
 	(void)arg;
-	session_close(s, 421, "4.7.0", "This is a mail server");
+	s->client.manners |= MANNER_HTTP;
+	if (bots->common.enabled && bots->http == BOTS_REJECT)
+		session_close(s, 421, "4.7.0", "This is a mail server");
+	else
+		unknown_command(s);
 }
 
 /* ---- STARTTLS, AUTH */
@@ -447,6 +462,8 @@ static void starttls_proceed(struct session *s, struct slice arg)
 static bool auth_check(struct session *s, struct slice arg)
 {
 	(void)arg;
+	if (!auth_is_possible(s))
+		s->client.manners |= MANNER_AUTH_UNOFFERED;
 	if (s->client.login.len > 0)
 		session_error(s, 503, "5.5.1", "Already authenticated");
 	else if (s->client.tls_version.len == 0 && !s->listen->auth_without_tls)
@@ -481,10 +498,15 @@ static const struct command commands[] = {
 	{ "SEND", 0, NULL, refuse_proceed, NULL },
 	{ "SOML", 0, NULL, refuse_proceed, NULL },
 	{ "SAML", 0, NULL, refuse_proceed, NULL },
-	{ "GET", 0, NULL, abuse_proceed, NULL },
-	{ "POST", 0, NULL, abuse_proceed, NULL },
-	{ "PUT", 0, NULL, abuse_proceed, NULL },
-	{ "CONNECT", 0, NULL, abuse_proceed, NULL },
+	{ "GET", 0, NULL, http_proceed, NULL },
+	{ "HEAD", 0, NULL, http_proceed, NULL },
+	{ "POST", 0, NULL, http_proceed, NULL },
+	{ "PUT", 0, NULL, http_proceed, NULL },
+	{ "PATCH", 0, NULL, http_proceed, NULL },
+	{ "DELETE", 0, NULL, http_proceed, NULL },
+	{ "OPTIONS", 0, NULL, http_proceed, NULL },
+	{ "CONNECT", 0, NULL, http_proceed, NULL },
+	{ "PRI", 0, NULL, http_proceed, NULL }, /* HTTP/2 begins so */
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -538,10 +560,7 @@ void command_dispatch(struct session *s, struct slice line)
 	const struct command *c = find_command(parsed.verb);
 	if (c == NULL) {
 		s->client.manners |= MANNER_UNKNOWN_COMMAND;
-		if (++s->unknown > session_limits(s)->unknown_commands)
-			session_close(s, 421, "4.7.0", "Too many unknown commands, closing");
-		else
-			session_error(s, 500, "5.5.1", "Unknown command");
+		unknown_command(s);
 		return;
 	}
 	/* PIPELINING holds from the reply to EHLO on. */

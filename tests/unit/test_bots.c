@@ -34,6 +34,8 @@ static const struct {
 	  "COMMAND_BARE_LF EARLY_PIPELINING ", ACTION_NONE },
 	{ "later", 0, MANNER_EARLY_PIPELINING, { { true, false, 0 }, .early_pipelining = BOTS_REJECT }, false, false,
 	  "EARLY_PIPELINING ", ACTION_REJECT },
+	{ "a login nowhere", MANNER_AUTH_UNOFFERED, 0, ALL_SCORE, false, false, "AUTH_UNOFFERED ", ACTION_NONE },
+	{ "HTTP", MANNER_HTTP, 0, { { true, false, 0 }, .http = BOTS_REJECT }, false, false, "HTTP_COMMAND ", ACTION_REJECT },
 	{ "our network", MANNER_EARLY_TALKER, 0, ALL_SCORE, true, false, "", ACTION_NONE },
 	{ "authenticated", MANNER_EARLY_TALKER, 0, ALL_SCORE, false, true, "", ACTION_NONE },
 };
