@@ -401,10 +401,20 @@ def end_load(loads, postfix):
     return [code for load in loads for code in load.codes]
 
 
-@pytest.mark.parametrize("kind", ["unix", "inet"])
-def test_reload_under_load_drops_nobody(place, kind):
-    with MilterGate(place / f"gate-r-{kind}") as gate, \
-            Postfix(place / f"pf-r-{kind}", extra=main_cf(gate.unix if kind == "unix" else gate.inet)) as postfix:
+def process_of(trace_id):
+    """The row of the worker that gave it (proxy/trace_id.c)."""
+    number = 0
+    for c in trace_id:
+        number = number << 5 | "0123456789bcdfghjkmnpqrstvwxyzBC".index(c)
+    return number >> 12 & 63
+
+
+@pytest.mark.parametrize("kind,processes", [("unix", 1), ("unix", 3), ("inet", 2)])
+def test_reload_under_load_drops_nobody(place, kind, processes):
+    with MilterGate(place / f"gate-r-{kind}-{processes}", milter=f"processes = {processes}",
+                    inet_milter=f"processes = {processes}") as gate, \
+            Postfix(place / f"pf-r-{kind}-{processes}", extra=main_cf(gate.unix if kind == "unix" else gate.inet)) as postfix:
+        assert len(gate.worker_pids()) == 2 * processes
         loads = load_of(postfix)
         for _ in range(5):
             time.sleep(1)
@@ -414,6 +424,30 @@ def test_reload_under_load_drops_nobody(place, kind):
         print(len(codes), "mails over", gate.status()["generation"], "generations")
         assert gate.status()["generation"] >= 3 and len(codes) > 50
         assert {code for code, _ in codes} == {250}, [c for c in codes if c[0] != 250][:3]
+        used = {process_of(t["session"]) for t in gate.transactions()}
+        assert len(used) > processes, "no more processes than one generation has were asked"
+
+
+def test_restarted_under_load_nothing_lost_or_unscanned(place):
+    """Stopped, then killed with all its workers, and begun again: senders come again, Postfix needs nothing."""
+    with MilterGate(place / "gate-again", milter="processes = 2") as gate, \
+            Postfix(place / "pf-again", extra=main_cf(gate.unix)) as postfix:
+        loads = load_of(postfix)
+        for kill in (False, True):
+            time.sleep(1)
+            if kill:
+                for pid in [gate.process.pid, *gate.worker_pids()]:
+                    os.kill(pid, signal.SIGKILL)
+                gate.process.wait()
+            else:
+                assert gate.stop() == 0
+            time.sleep(0.7)
+            gate.start()
+        time.sleep(1)
+        assert send(postfix, xclient=None)[0] == 250
+        codes = end_load(loads, postfix)
+        assert {code // 100 for code, _ in codes} <= {2, 4, 0}, [c for c in codes if c[0] >= 500][:3]
+        assert sum(code == 250 for code, _ in codes) > 30 and sum(code // 100 == 4 for code, _ in codes) > 0
 
 
 def test_killed_under_load_nothing_lost_or_unscanned(place):

@@ -1,4 +1,5 @@
 """Gatehouse as a milter inside a real Sendmail."""
+import os
 import re
 import signal
 import sys
@@ -261,3 +262,54 @@ def test_reload_under_load_and_stop(tmp_path):
                 assert c.code("MAIL FROM:<ann@pass.example>") in (421, 451)
         place.gate.start()
         place.deliver()
+
+
+def test_restarted_under_load_nothing_lost_or_unscanned(tmp_path):
+    with Place(tmp_path, milter="processes = 2") as place:
+        taken, codes, stop = [], [], threading.Event()
+
+        def load(number):
+            n = 0
+            while not stop.is_set():
+                try:
+                    with Client(place.sendmail.port) as c:
+                        if c.cmd("EHLO load.example.net")[0] != 250:
+                            codes.append(421)
+                            continue
+                        for _ in range(4):
+                            n += 1
+                            code, _ = c.mail(body=SIMPLE.replace(b"hello", b"%d-%d" % (number, n)), sender="ann@pass.example")
+                            codes.append(code)
+                            if code == 250:
+                                taken.append(b"%d-%d" % (number, n))
+                            elif c.code("RSET") != 250:
+                                break
+                except OSError:
+                    codes.append(0)
+
+        threads = [threading.Thread(daemon=True, target=load, args=(n,)) for n in range(3)]
+        for t in threads:
+            t.start()
+        for sudden in (False, True):
+            time.sleep(1)
+            if sudden:
+                for pid in [place.gate.process.pid, *place.gate.worker_pids()]:
+                    os.kill(pid, signal.SIGKILL)
+                place.gate.process.wait()
+            else:
+                assert place.gate.stop() == 0
+            time.sleep(0.5)
+            place.gate.start()
+        time.sleep(1)
+        stop.set()
+        for t in threads:
+            t.join()
+        place.deliver()
+        end = time.time() + 30
+        while time.time() < end and len(place.backend.messages) <= len(taken):
+            time.sleep(0.05)
+        there = {re.search(rb"\r\nSubject: (\S+)", m["data"]).group(1) for m in place.backend.messages}
+        print({c: codes.count(c) for c in set(codes)})
+        assert set(taken) <= there, "acknowledged and not passed on"
+        assert all(b"\r\nX-Spam-Status: " in m["data"] for m in place.backend.messages), "a mail passed unscanned"
+        assert {c // 100 for c in codes} <= {2, 4, 0} and len(taken) > 20 and any(c // 100 == 4 for c in codes)
