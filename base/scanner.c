@@ -14,6 +14,7 @@
 
 #define CHUNK (1u << 20)
 #define REPLY_MAX 4096u
+#define NAME_MAX_LEN 255u
 
 struct scanner_query {
 	struct event_base *base;
@@ -54,7 +55,7 @@ static void read_reply(struct scanner_query *q, struct slice reply)
 	reply = slice_trim(reply);
 	if (slice_starts(reply, SLICE("stream: ")) && slice_ends(reply, SLICE(" FOUND"))) {
 		struct slice name = slice_trim(slice_sub(reply, 8, reply.len - 8 - 6));
-		answer = (struct answer){ .status = ANSWER_FOUND, .value = slice_head(name, SCANNER_NAME_MAX - 1) };
+		answer = (struct answer){ .status = ANSWER_FOUND, .value = slice_head(name, NAME_MAX_LEN) };
 	} else if (slice_eq(reply, SLICE("stream: OK"))) {
 		answer = (struct answer){ .status = ANSWER_NODATA };
 	} else if (slice_ends(reply, SLICE("ERROR"))) {
@@ -171,35 +172,4 @@ void scanner_cancel(struct scanner_query **query)
 	if (*query != NULL)
 		free_query(*query);
 	*query = NULL;
-}
-
-/* ---- waiting */
-
-struct waiting {
-	struct answer *answer;
-	char *name;
-	bool done;
-};
-
-static void on_done(void *arg, const struct answer *answer)
-{
-	struct waiting *w = arg;
-	*w->answer = *answer;
-	snprintf(w->name, SCANNER_NAME_MAX, "%.*s", SLICE_ARG(answer->value));
-	w->answer->value = slice_str(w->name);
-	w->done = true;
-}
-
-void scanner_wait(const struct scanner_config *config, struct slice content, struct answer *answer_r,
-		  char name[SCANNER_NAME_MAX])
-{
-	struct event_base *base = event_base_new();
-	struct waiting w = { .answer = answer_r, .name = name };
-	*answer_r = (struct answer){ .status = ANSWER_TEMPERROR, .why = "out of resources" };
-	if (base == NULL)
-		return;
-	scanner_ask(base, config, content, on_done, &w);
-	while (!w.done && event_base_loop(base, EVLOOP_ONCE) == 0)
-		;
-	event_base_free(base);
 }

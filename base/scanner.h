@@ -26,9 +26,4 @@ struct scanner_query *scanner_ask(struct event_base *base, const struct scanner_
 				  scanner_done_fn *done, void *arg);
 void scanner_cancel(struct scanner_query **query);
 
-#define SCANNER_NAME_MAX 256
-/* As scanner_ask; waits. The value is in name. */
-void scanner_wait(const struct scanner_config *config, struct slice content, struct answer *answer_r,
-		  char name[SCANNER_NAME_MAX]);
-
 #endif

@@ -1,7 +1,8 @@
 /*
  * An errand goes from the waiting thread to the loop's (by the inbox, where
  * that is another thread) and comes back with its answer. A wait that ends cuts
- * its errands off; the loop's thread frees them when their answers come.
+ * its errands off; the loop's thread frees them when their answers come. But the
+ * scanner reads the message itself: the wait's end calls it off, and waits for that.
  */
 #include "proxy/driver_wait.h"
 
@@ -27,12 +28,16 @@ struct errand {
 	struct wait_driver *driver;
 	struct wait *wait;            /* NULL: it has ended */
 	bool unattended;              /* there never was one */
+	bool queued;                  /* in the inbox */
+	bool called_off;
 	struct arena *arena;          /* the question's and the answer's bytes */
 	enum question_kind kind;
 	uint32_t question;            /* its index */
 	struct slice name;
 	uint16_t type;
 	struct store_request store;
+	struct slice content;         /* the wait's */
+	struct scanner_query *scanner; /* the loop's side's */
 	int64_t now;
 	struct answer answer;
 };
@@ -103,22 +108,49 @@ static void on_answer(void *arg, const struct answer *answer)
 	pthread_mutex_unlock(&d->lock);
 }
 
+static void on_scanner(void *arg, const struct answer *answer)
+{
+	struct errand *e = arg;
+	e->scanner = NULL;
+	on_answer(e, answer);
+}
+
 static void ask(struct errand *e)
 {
 	struct wait_driver *d = e->driver;
 	if (e->kind == QUESTION_DNS)
 		resolver_ask(d->resolver, e->name, e->type, on_answer, e);
+	else if (e->kind == QUESTION_SCANNER)
+		e->scanner = scanner_ask(d->base, d->scanner, e->content, on_scanner, e);
 	else
 		store_ask(d->store, &e->store, e->now, on_answer, e);
 }
 
-/* The next whose wait has not ended. */
-static struct errand *next_in_inbox(struct wait_driver *d)
+/* Its wait stands still until this has been done; the answer may have come before. */
+static void call_off(struct errand *e)
+{
+	struct wait_driver *d = e->driver;
+	bool under_way = e->scanner != NULL;
+	scanner_cancel(&e->scanner);
+	pthread_mutex_lock(&d->lock);
+	pthread_cond_signal(&e->wait->came);
+	e->queued = e->called_off = false;
+	if (under_way) {
+		TAILQ_REMOVE(&e->wait->under_way, e, of_wait);
+		free_errand(e);
+	}
+	pthread_mutex_unlock(&d->lock);
+}
+
+/* The next whose wait has not ended. One that is called off counts as queued until that is done. */
+static struct errand *next_in_inbox(struct wait_driver *d, bool *called_off_r)
 {
 	struct errand *e;
 	pthread_mutex_lock(&d->lock);
 	while ((e = STAILQ_FIRST(&d->inbox)) != NULL) {
 		STAILQ_REMOVE_HEAD(&d->inbox, of_inbox);
+		*called_off_r = e->called_off;
+		e->queued = e->called_off;
 		if (e->wait != NULL || e->unattended)
 			break;
 		free_errand(e);
@@ -131,12 +163,13 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct wait_driver *d = arg;
 	struct errand *e;
+	bool called_off;
 	uint64_t count;
 	(void)what;
 	if (read(fd, &count, sizeof(count)) < 0)
 		return;
-	while ((e = next_in_inbox(d)) != NULL)
-		ask(e);
+	while ((e = next_in_inbox(d, &called_off)) != NULL)
+		called_off ? call_off(e) : ask(e);
 	pthread_mutex_lock(&d->lock);
 	if (d->stopping)
 		event_base_loopbreak(d->base);
@@ -177,6 +210,16 @@ static void take_request(struct errand *e, const struct store_request *request)
 	e->store.value = arena_copy(e->arena, request->value);
 }
 
+/* With the lock held. */
+static void put_into_inbox(struct errand *e)
+{
+	struct wait_driver *d = e->driver;
+	if (STAILQ_EMPTY(&d->inbox))
+		wake(d);
+	STAILQ_INSERT_TAIL(&d->inbox, e, of_inbox);
+	e->queued = true;
+}
+
 static void send_errand(struct errand *e)
 {
 	struct wait_driver *d = e->driver;
@@ -184,11 +227,8 @@ static void send_errand(struct errand *e)
 	LIST_INSERT_HEAD(&d->errands, e, of_driver);
 	if (e->wait != NULL)
 		TAILQ_INSERT_TAIL(&e->wait->under_way, e, of_wait);
-	if (d->threaded) {
-		if (STAILQ_EMPTY(&d->inbox))
-			wake(d);
-		STAILQ_INSERT_TAIL(&d->inbox, e, of_inbox);
-	}
+	if (d->threaded)
+		put_into_inbox(e);
 	pthread_mutex_unlock(&d->lock);
 	if (!d->threaded)
 		ask(e);
@@ -200,6 +240,7 @@ static void send_as_errand(struct wait *w, const struct question *q)
 	e->wait = w;
 	e->question = q->index;
 	e->type = q->type;
+	e->content = q->content;
 	take_request(e, &q->store);
 	send_errand(e);
 }
@@ -228,13 +269,9 @@ static bool send_question(struct wait *w, const struct question *q)
 	} else if (q->kind == QUESTION_JOB) {
 		q->job.run(q->job.arg);
 		answer = (struct answer){ .status = ANSWER_FOUND };
-	} else if (q->kind == QUESTION_SCANNER && d->scanner != NULL) {
-		char name[SCANNER_NAME_MAX];
-		scanner_wait(d->scanner, q->content, &answer, name);
-		question_answer(w->questions, q->index, &answer);
-		return true;
 	} else if ((q->kind == QUESTION_DNS && d->resolver != NULL) ||
-		   (q->kind == QUESTION_STORE && d->store != NULL)) {
+		   (q->kind == QUESTION_STORE && d->store != NULL) ||
+		   (q->kind == QUESTION_SCANNER && d->scanner != NULL)) {
 		send_as_errand(w, q);
 		return false;
 	}
@@ -379,6 +416,41 @@ struct wait *wait_begin(struct wait_driver *driver, struct questions *questions,
 	return w;
 }
 
+/* With the lock held. Does the scanner still read this wait's message? */
+static bool scanner_reads(const struct wait *w)
+{
+	const struct errand *e;
+	TAILQ_FOREACH(e, &w->under_way, of_wait)
+		if (e->called_off)
+			return true;
+	TAILQ_FOREACH(e, &w->back, of_wait)
+		if (e->called_off)
+			return true;
+	return false;
+}
+
+/* With the lock held. Those that still stand in the inbox are never asked. */
+static void end_scanner(struct wait *w)
+{
+	struct wait_driver *d = w->driver;
+	struct errand *e, *next;
+	for (e = TAILQ_FIRST(&w->under_way); e != NULL; e = next) {
+		next = TAILQ_NEXT(e, of_wait);
+		if (e->kind != QUESTION_SCANNER || e->queued)
+			continue;
+		if (d->threaded) {
+			e->called_off = true;
+			put_into_inbox(e);
+			continue;
+		}
+		TAILQ_REMOVE(&w->under_way, e, of_wait);
+		scanner_cancel(&e->scanner);
+		free_errand(e);
+	}
+	while (scanner_reads(w))
+		pthread_cond_wait(&w->came, &d->lock);
+}
+
 void wait_end(struct wait **wait)
 {
 	struct wait *w = *wait;
@@ -387,6 +459,7 @@ void wait_end(struct wait **wait)
 	if (w == NULL)
 		return;
 	pthread_mutex_lock(&w->driver->lock);
+	end_scanner(w);
 	while ((e = TAILQ_FIRST(&w->back)) != NULL) {
 		TAILQ_REMOVE(&w->back, e, of_wait);
 		free_errand(e);

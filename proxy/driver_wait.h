@@ -8,7 +8,7 @@
  *    the store; any number of threads wait for it (milter).
  * With a zone, DNS is answered at once, without loop or thread.
  *
- * Jobs run in the thread that waits, and the scanner is waited for there.
+ * Jobs run in the thread that waits.
  */
 #include "base/resolver.h"
 #include "base/store.h"

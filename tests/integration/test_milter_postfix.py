@@ -15,6 +15,7 @@ from corpora import Signer, check_delivered, numbered_and_signed, sample, send_a
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 import authdata  # noqa: E402
+from fake_clamd import FakeClamd  # noqa: E402
 from gatehouse import TOP, Client  # noqa: E402
 from milter import MilterGate, main_cf  # noqa: E402
 from postfix import Postfix  # noqa: E402
@@ -495,6 +496,20 @@ def test_slow_answers_hold_the_session_and_no_other(place):
                 code, text = c.reply()
             assert code == 451 and text.startswith("4.7.24"), text
             assert 2 < time.time() - start < 12
+
+
+def test_a_silent_scanner_holds_a_mail_no_longer_than_the_deadline(place):
+    with FakeClamd(place / "clamd") as clamd, \
+            MilterGate(place / "gate-v", limits="end-deadline = 2s",
+                       extra=f'filter clamd {{ enabled = on  address = "unix:{place}/clamd" }}') as gate, \
+            Postfix(place / "pf-v", extra=main_cf(gate.unix)) as postfix:
+        clamd.behave = "silent"
+        start = time.time()
+        code, text = send(postfix, xclient=None)
+        assert code == 451 and text.startswith("4.7.0 "), text
+        assert 1.5 < time.time() - start < 15
+        clamd.behave = None
+        assert send(postfix, xclient=None)[0] == 250
 
 
 def test_smtplib_auth_is_not_needed_for_logins(place):

@@ -15,6 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/scanner.h"
 #include "proxy/driver_wait.h"
 #include "tests/lib/zone_driver.h"
 
@@ -297,13 +301,85 @@ static void test_threads(void **state)
 	wait_driver_destroy(&d);
 }
 
+/* --- a scanner that reads and never answers --- */
+
+enum { CONTENT = 3 << 20 };
+static int scanner_socket;
+
+static void *read_for_ever(void *arg)
+{
+	static char bytes[1 << 16];
+	int fd = accept(scanner_socket, NULL, NULL);
+	(void)arg;
+	for (; fd >= 0; fd = accept(scanner_socket, NULL, NULL)) {
+		while (read(fd, bytes, sizeof(bytes)) > 0)
+			;
+		close(fd);
+	}
+	return NULL;
+}
+
+static void ask_and_leave(struct wait_driver *d, int64_t after_ms)
+{
+	struct arena *arena = arena_create();
+	struct questions *qs = questions_create(arena);
+	struct wait *w = wait_begin(d, qs, 0);
+	char *content = malloc(CONTENT);
+	memset(content, 'x', CONTENT);
+	ask_scanner(qs, slice_make(content, CONTENT), PHASE_END);
+	wait_answers(w, after_ms);
+	wait_end(&w);
+	memset(content, 0, CONTENT); /* it is ours again */
+	free(content);
+	arena_destroy(&arena);
+}
+
+static void *leaving_thread(void *arg)
+{
+	for (int i = 0; i < 15; i++)
+		ask_and_leave(arg, i % 4);
+	return NULL;
+}
+
+static void test_scanner_is_called_off(void **state)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(sin);
+	struct scanner_config scanner = { .timeout = 60000 };
+	struct wait_driver_config config = { .no_resolver = true, .scanner = &scanner };
+	char error[WAIT_ERROR_MAX];
+	pthread_t reader, threads[4];
+	(void)state;
+	scanner_socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(scanner_socket, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(scanner_socket, 64), 0);
+	assert_int_equal(getsockname(scanner_socket, (struct sockaddr *)&sin, &len), 0);
+	ip_from_sockaddr((struct sockaddr *)&sin, &scanner.address.ip, &scanner.address.port);
+	pthread_create(&reader, NULL, read_for_ever, NULL);
+	for (int threaded = 0; threaded < 2; threaded++) {
+		config.threaded = threaded;
+		struct wait_driver *d = wait_driver_create(&config, error);
+		int64_t start = ms();
+		ask_and_leave(d, 100);
+		assert_in_range(ms() - start, 95, 5000); /* waited for as long as asked, and no longer */
+		for (int i = 0; threaded && i < 4; i++)
+			pthread_create(&threads[i], NULL, leaving_thread, d);
+		for (int i = 0; threaded && i < 4; i++)
+			pthread_join(threads[i], NULL);
+		wait_driver_destroy(&d);
+	}
+	shutdown(scanner_socket, SHUT_RDWR);
+	pthread_join(reader, NULL);
+	close(scanner_socket);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_zone), TEST(test_loop), TEST(test_deadline), TEST(test_questions_alone),
-		TEST(test_nothing_configured), TEST(test_threads),
+		TEST(test_nothing_configured), TEST(test_threads), TEST(test_scanner_is_called_off),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
