@@ -399,7 +399,7 @@ static const struct setting POLICY[] = {
 		  "defer, reject, discard" },
 	{ "replies", SETTING_STRINGS, AT(policy, replies), .fallback = "",
 	  .help = "What clients are told, for a symbol, or for reject, deny, defer and greylist: "
-		  "SPF_FAIL=550 5.7.23 SPF says no: {evidence} ({id})" },
+		  "SPF_FAIL=550 5.7.23 SPF says no: {evidence} ({id}). \\n begins another line" },
 	{ "subject-tag", SETTING_STRING, AT(policy, subject_tag), .fallback = "",
 	  .help = "Put before the subject of what is marked as spam; {score} stands for the score" },
 	{ "report", SETTING_BOOL, AT(policy, report), .fallback = "on",

@@ -245,6 +245,21 @@ static bool is_plain(struct slice s)
 	return true;
 }
 
+#define REPLY_LINES 8 /* as many as every door can say */
+
+static bool is_reply_text(struct slice s)
+{
+	for (unsigned lines = 1; lines <= REPLY_LINES; lines++) {
+		size_t end = slice_chr(s, '\n');
+		if (!is_plain(slice_head(s, end)))
+			return false;
+		if (end == SLICE_NPOS)
+			return true;
+		s = slice_from(s, end + 1);
+	}
+	return false;
+}
+
 /* "550 5.7.23 text" */
 static bool read_reply(struct making *m, struct policy_symbol *s, struct slice value)
 {
@@ -255,7 +270,7 @@ static bool read_reply(struct making *m, struct policy_symbol *s, struct slice v
 	if (!slice_u64(slice_head(value, space), 599, &code) || code < 400 || second == SLICE_NPOS || code == 421 ||
 	    !good_enhanced(slice_head(rest, second), value.data[0]))
 		return false;
-	if (!is_plain(rest))
+	if (!is_reply_text(rest))
 		return false;
 	s->reply = (struct refusal){ (uint16_t)code, arena_str(m->config->arena, slice_head(rest, second)),
 				     slice_trim(slice_from(rest, second)) };
@@ -339,7 +354,8 @@ static void make(struct making *m, struct config_policy *p)
 	m->made->symbols = arena_array(m->config->arena, struct policy_symbol, most);
 	read_list(m, "scores", &p->scores, "SYMBOL=NUMBER", read_score);
 	read_list(m, "actions", &p->actions, "SYMBOL=none, tag, redirect, quarantine, defer, reject or discard", read_action);
-	read_list(m, "replies", &p->replies, "SYMBOL=550 5.7.1 text, in ASCII and with a code that fits", read_reply);
+	read_list(m, "replies", &p->replies, "SYMBOL=550 5.7.1 text, in ASCII, on 8 lines at most, and its code fits",
+		  read_reply);
 	if (m->made->symbol_count > 0)
 		qsort(m->made->symbols, m->made->symbol_count, sizeof(*m->made->symbols), by_name);
 	m->made->allow = resolve(m, "allow", &p->allow);

@@ -58,6 +58,7 @@ struct wait_driver {
 	struct resolver *resolver;
 	struct store *store;
 	const struct scanner_config *scanner;
+	int64_t tell_ms;
 	bool (*recorded)(void *arg, const struct question *question, struct answer *answer_r);
 	void *recorded_arg;
 	LIST_HEAD(all_errands, errand) errands;
@@ -360,11 +361,12 @@ bool wait_answers(struct wait *w, int64_t deadline_ms)
 /* Waits in pieces. False: as wait_answers. */
 static bool wait_telling(struct wait *w, int64_t deadline, void (*tell)(void *arg), void *arg)
 {
+	const int64_t piece = w->driver->tell_ms;
 	for (;;) {
 		int64_t before = clock_ms(), left = deadline - before;
-		if (wait_answers(w, left < WAIT_TELL_MS ? left : WAIT_TELL_MS))
+		if (wait_answers(w, left < piece ? left : piece))
 			return true;
-		if (left <= WAIT_TELL_MS || clock_ms() - before < WAIT_TELL_MS)
+		if (left <= piece || clock_ms() - before < piece)
 			return false; /* the deadline, or nothing is under way */
 		tell(arg);
 	}
@@ -510,6 +512,7 @@ struct wait_driver *wait_driver_create(const struct wait_driver_config *config, 
 	struct wait_driver *d = xcalloc(1, sizeof(*d));
 	d->wake = -1;
 	d->scanner = config->scanner;
+	d->tell_ms = config->tell_ms > 0 ? config->tell_ms : WAIT_TELL_MS;
 	d->recorded = config->recorded;
 	d->recorded_arg = config->recorded_arg;
 	d->zone = config->no_resolver ? NULL : config->resolver.zone;

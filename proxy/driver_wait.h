@@ -24,6 +24,7 @@ struct wait_driver_config {
 	const struct store_config *store; /* NULL: store questions are temporary errors */
 	const struct scanner_config *scanner; /* NULL: its word is a temporary error; stays */
 	bool threaded;
+	int64_t tell_ms;                /* see wait_run_telling; 0: WAIT_TELL_MS */
 	/* Asked first of each question but jobs: true if it has the answer. NULL: nobody. */
 	bool (*recorded)(void *arg, const struct question *question, struct answer *answer_r);
 	void *recorded_arg;
@@ -55,7 +56,7 @@ bool wait_answers(struct wait *wait, int64_t deadline_ms);
  * DONE with `upto`; after deadline_ms by pipeline_give_up. What is under way
  * for later phases stays so. */
 void wait_run(struct wait *wait, struct scan *scan, enum phase upto, int64_t deadline_ms);
-/* As wait_run; while it takes long, tell(arg) is called every WAIT_TELL_MS. */
+/* As wait_run; while it takes long, tell(arg) is called now and again. */
 #define WAIT_TELL_MS 10000
 void wait_run_telling(struct wait *wait, struct scan *scan, enum phase upto, int64_t deadline_ms,
 		      void (*tell)(void *arg), void *arg);

@@ -17,6 +17,7 @@ struct milter_transaction {
 	char **paths;              /* recipients as the server gave them, as those of the envelope */
 	struct verdict verdict;
 	bool storage_failed, judged;
+	bool lost;                 /* its header section alone gets it refused: the body doesn't matter */
 	int64_t t_mail, t_data, t_end, t_filtered, t_done; /* monotonic ms */
 	char id[TRACE_ID_LEN + 1];
 	char reply[256];           /* what the client was told, for the log */

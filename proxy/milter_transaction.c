@@ -229,6 +229,7 @@ void milter_end_of_header(struct milter *m)
 	pipeline_enter(t->scan, PHASE_HEADERS);
 	wait_run(t->wait, t->scan, PHASE_HEADERS, limits_of(m)->end_deadline);
 	t->judged = true;
+	t->lost = t->scan->message.head_cut || trace_hops(&t->scan->message) > (size_t)limits_of(m)->received_headers;
 }
 
 enum milter_reply milter_body(struct milter *m, struct slice chunk)
@@ -239,7 +240,7 @@ enum milter_reply milter_body(struct milter *m, struct slice chunk)
 	take(t, chunk);
 	if (t->judged && t->chunk.len > 0 && !t->storage_failed)
 		pipeline_body(t->scan, buf_slice(&t->chunk));
-	bool lost = t->storage_failed || smtp_data_refusal(&t->data) != NULL;
+	bool lost = t->lost || t->storage_failed || smtp_data_refusal(&t->data) != NULL;
 	return lost && m->offers.skip ? MILTER_SKIP : MILTER_CONTINUE;
 }
 

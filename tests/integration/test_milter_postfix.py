@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import smtplib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,8 @@ policy away { recipients = {away@example.org, "Two Words@example.org", third+x@e
 policy lost { recipients = {lost@example.org}  discard = 1  scores = {"DKIM_NONE=2"} }
 policy refused { recipients = {refused@example.org}  actions = {"DKIM_NONE=reject"}
   replies = {"DKIM_NONE=554 5.7.1 100% spam, not 99%s"} }
+policy lines { recipients = {lines@example.org}  actions = {"DKIM_NONE=reject"}
+  replies = {"DKIM_NONE=554 5.7.1 First line, 1%\\nsecond %d line\\nand the last"} }
 """
 XCLIENT = "XCLIENT ADDR=192.0.2.7 PORT=4321 NAME=mail.pass.example"
 SIMPLE = b"From: ann@pass.example\r\nSubject: hello\r\n\r\nhi\r\n"
@@ -156,6 +159,13 @@ def test_refused_at_the_end_with_percent(servers):
     code, text = send(postfix, rcpt="refused@example.org")
     assert code == 554
     assert re.fullmatch(r"5\.7\.1 100% spam, not 99%s \([0-9a-zBC]{12}\)", text), text
+
+
+def test_refused_in_several_lines(servers):
+    _, postfix = servers
+    code, text = send(postfix, rcpt="lines@example.org")
+    assert code == 554
+    assert re.fullmatch(r"5\.7\.1 First line, 1%\n5\.7\.1 second %d line\n5\.7\.1 and the last \([0-9a-zBC]{12}\)", text), text
 
 
 def test_refused_at_rcpt_for_one_recipient_only(servers):
@@ -481,7 +491,6 @@ def test_stopped_gatehouse_defers_and_comes_back(place):
 
 def test_slow_answers_hold_the_session_and_no_other(place):
     """A dead name server: the mail is answered at the deadline, others go on."""
-    import socket
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         with MilterGate(place / "gate-d", limits="end-deadline = 3s", extra="filter spf { on-error = defer }",
@@ -510,6 +519,24 @@ def test_a_silent_scanner_holds_a_mail_no_longer_than_the_deadline(place):
         assert 1.5 < time.time() - start < 15
         clamd.behave = None
         assert send(postfix, xclient=None)[0] == 250
+
+
+def test_postfix_waits_as_long_as_we_are_at_it(place):
+    """Its own patience (12 s) would end before our deadline: it is told that we still work."""
+    dkim = b"DKIM-Signature: v=1; a=rsa-sha256; d=slow.example; s=s1; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=aaaa\r\n"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        with MilterGate(place / "gate-p", limits="end-deadline = 15s",
+                        extra="filter dkim { on-error = defer }\nfilter spf { enabled = off }\nfilter iprev { enabled = off }\n"
+                              "filter arc { enabled = off }\nfilter dmarc { enabled = off }",
+                        dns=f"forward = {{127.0.0.1@{silent.getsockname()[1]}}} dnssec = no timeout = 60s") as gate, \
+                Postfix(place / "pf-p", extra=main_cf(gate.unix, more="milter_content_timeout = 12s\n")) as postfix:
+            start = time.time()
+            code, text = send(postfix, dkim + SIMPLE, xclient=None)
+            print(code, text, time.time() - start)
+            assert 14 < time.time() - start < 40
+            assert re.search(r"\([0-9a-zBC]{12}\)$", text) if code == 451 else code == 250, (code, text)
+            assert "action=" in gate.wait_log("event=transaction") and "action=abort" not in gate.log()
 
 
 def test_smtplib_auth_is_not_needed_for_logins(place):

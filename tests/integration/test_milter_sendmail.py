@@ -36,6 +36,8 @@ policy away { recipients = {away@example.org, "Two Words@example.org", third+x@e
 policy lost { recipients = {lost@example.org}  discard = 1  scores = {"DKIM_NONE=2"} }
 policy refused { recipients = {refused@example.org}  actions = {"DKIM_NONE=reject"}
   replies = {"DKIM_NONE=554 5.7.1 100% spam, not 99%s"} }
+policy lines { recipients = {lines@example.org}  actions = {"DKIM_NONE=reject"}
+  replies = {"DKIM_NONE=554 5.7.1 First line, 1%\\nsecond %d line\\nand the last"} }
 """
 SIMPLE = b"From: ann@pass.example\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\nMessage-Id: <1@pass.example>\r\nSubject: hello\r\n\r\nhi\r\n"
 
@@ -116,6 +118,12 @@ def test_tagged(place):
 def test_refused_at_the_end_with_percent(place):
     code, text = place.send(rcpt="refused@example.org")
     assert code == 554 and re.fullmatch(r"5\.7\.1 100% spam, not 99%s \([0-9a-zBC]{12}\)", text), text
+
+
+def test_refused_in_several_lines(place):
+    code, text = place.send(rcpt="lines@example.org")
+    assert code == 554
+    assert re.fullmatch(r"5\.7\.1 First line, 1%\n5\.7\.1 second %d line\n5\.7\.1 and the last \([0-9a-zBC]{12}\)", text), text
 
 
 def test_refused_and_deferred_at_rcpt(place):

@@ -177,3 +177,11 @@ def test_redirect_to_the_backend_of_its_domain(gate, tmp_path):
                  'policy default { redirect = 6 redirect-to = all@spam.example.org scores = {"SPF_FAIL=8"} }')
         assert send(g, "eve@forged.example")[1][0] == 250
         assert g.backend.messages == [] and other.messages[0]["rcpt"] == [b"RCPT TO:<all@spam.example.org>"]
+
+
+def test_replies_of_several_lines(gate):
+    g = gate('policy default { replies = {"SPF_FAIL=550 5.7.23 Not from {client}:\\nsee %s\\nor call us ({id})"} '
+             'actions = {"SPF_FAIL=reject"} }')
+    replies, _ = send(g, "eve@forged.example")
+    assert replies[0][0] == 550
+    assert re.fullmatch(r"5\.7\.23 Not from [0-9.]+:\n5\.7\.23 see %s\n5\.7\.23 or call us \([0-9a-zBC]{12}\)", replies[0][1])

@@ -223,6 +223,35 @@ static void test_deadline(void **state)
 	}
 }
 
+static void count_tell(void *arg)
+{
+	++*(int *)arg;
+}
+
+static void test_telling(void **state)
+{
+	(void)state;
+	end_name = "never.example.org";
+	for (int threaded = 0; threaded < 2; threaded++) {
+		struct slice forward = slice_str(black_hole_address);
+		const struct wait_driver_config config = {
+			.resolver = { .forward = &forward, .forward_count = 1, .timeout = 60000 },
+			.threaded = threaded, .tell_ms = 30,
+		};
+		char error[WAIT_ERROR_MAX];
+		struct wait_driver *d = wait_driver_create(&config, error);
+		struct mail m = begin(d, 1);
+		int told = 0;
+		run(&m, PHASE_MAIL, 5000);
+		pipeline_enter(m.scan, PHASE_END);
+		wait_run_telling(m.wait, m.scan, PHASE_END, 400, count_tell, &told);
+		assert_in_range(told, 3, 14);
+		assert_string_equal(state_of[1]->end->why, "deadline");
+		end(&m);
+		wait_driver_destroy(&d);
+	}
+}
+
 /* Questions without a scan, as `gatehouse spf` has them. */
 static void test_questions_alone(void **state)
 {
@@ -378,7 +407,7 @@ static void test_scanner_is_called_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_zone), TEST(test_loop), TEST(test_deadline), TEST(test_questions_alone),
+		TEST(test_zone), TEST(test_loop), TEST(test_deadline), TEST(test_telling), TEST(test_questions_alone),
 		TEST(test_nothing_configured), TEST(test_threads), TEST(test_scanner_is_called_off),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,6 +309,26 @@ static void test_too_big_is_skipped_then_refused(void **state)
 	close_place(&p);
 }
 
+/* A header section that is refused as such: what comes behind it is not read. */
+static void test_body_of_a_loop(void **state)
+{
+	(void)state;
+	struct place p;
+	const struct milter_offers offers = ALL_OFFERS;
+	open_place(&p, "", "", &offers);
+	hello(&p, "192.0.2.7");
+	for (int hops = 50; hops <= 51; hops++) {
+		envelope(&p, "<ann@pass.example>", "<bob@example.org>");
+		for (int i = 0; i < hops; i++)
+			milter_header(p.milter, "Received", " from a by b; Sun, 22 Nov 2026 10:00:00 +0000");
+		milter_end_of_header(p.milter);
+		assert_int_equal(milter_body(p.milter, SLICE("x\r\n")), hops > 50 ? MILTER_SKIP : MILTER_CONTINUE);
+		assert_int_equal(milter_end(p.milter), hops > 50 ? MILTER_REJECT : MILTER_CONTINUE);
+	}
+	assert_non_null(strstr(p.fake.reply, "554 5.4.6 "));
+	close_place(&p);
+}
+
 static void test_calls_out_of_order(void **state)
 {
 	(void)state;
@@ -440,6 +460,7 @@ int main(void)
 		cmocka_unit_test(test_values_without_leading_space),
 		cmocka_unit_test(test_value_that_would_be_two_fields),
 		cmocka_unit_test(test_too_big_is_skipped_then_refused),
+		cmocka_unit_test(test_body_of_a_loop),
 		cmocka_unit_test(test_calls_out_of_order),
 		cmocka_unit_test(test_behind_a_closed_door),
 		cmocka_unit_test(test_redirect),

@@ -338,6 +338,8 @@ static void test_errors(void **state)
 		{ "policy a { replies = {\"A=550 4.7.1 x\"} }", "replies: 'A=550 4.7.1 x' is not" },
 		{ "policy a { replies = {\"reject=451 4.7.1 x\"} }", "replies: 'reject=451 4.7.1 x' is not" },
 		{ "policy a { replies = {\"A=421 4.7.1 x\"} }", "replies: 'A=421 4.7.1 x' is not" },
+		{ "policy a { replies = {\"A=550 5.7.1 1\\n2\\n3\\n4\\n5\\n6\\n7\\n8\\n9\"} }", "replies: 'A=550 5.7.1 1\n2\n3" },
+		{ "policy a { replies = {\"A=550 5.7.1 a\\rb\"} }", "replies: 'A=550 5.7.1 a\rb' is not" },
 		{ "policy a { redirect = 6 }", "redirect-to: is missing" },
 		{ "policy a { actions = {\"A=redirect\"} }", "redirect-to: is missing" },
 		{ "policy a { redirect-to = spam }", "redirect-to: 'spam': " },
