@@ -61,11 +61,17 @@ def haproxy(target):
 
 
 def cpu_seconds(pids):
+    """CPU that these processes took so far, threads and children that have ended included; in ticks."""
     total = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
+        total += sum(map(int, fields[11:15]))
     return total / TICK
+
+
+def with_children(pid):
+    out = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout
+    return [int(pid), *map(int, out.split())]
 
 
 def source(port, sessions, messages, size, reuse):
