@@ -25,8 +25,8 @@ static const char head[] =
     "From: \"Ann Other via list\" <ann@mail.example.com>\r\n"
     "Reply-To: ann@example.com\r\nSender: list@example.com\r\nTo: bob@example.org\r\n\r\n";
 
-/* All filters but the ones named are switched off. */
-static void measure(const char *name, const char *filters, const struct zone *zone)
+/* All filters but the ones named are switched off. more: further settings. */
+static void measure_with(const char *name, const char *filters, const char *more, const struct zone *zone)
 {
 	static const char *const all[] = { "iprev", "spf",	   "dkim",	  "arc",
 					   "dmarc", "forged_from", "sender_login" };
@@ -35,6 +35,7 @@ static void measure(const char *name, const char *filters, const struct zone *zo
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (strstr(filters, all[i]) == NULL)
 			buf_printf(&config, "filter %s { enabled = no }\n", all[i]);
+	buf_add_str(&config, more);
 	struct snapshot *snapshot = config_snapshot(buf_cstr(&config));
 	const struct config_mail mail = { .ip = "192.0.2.1",
 					  .helo = "mx.example.com",
@@ -50,6 +51,11 @@ static void measure(const char *name, const char *filters, const struct zone *zo
 	printf("%-28s %8.1f\n", name, (now_us() - start) / ROUNDS);
 	snapshot_release(&snapshot);
 	buf_free(&config);
+}
+
+static void measure(const char *name, const char *filters, const struct zone *zone)
+{
+	measure_with(name, filters, "", zone);
 }
 
 static void measure_text(const char *name, const char *piece)
@@ -71,9 +77,13 @@ int main(void)
 {
 	struct zone *zone =
 	    zone_of("_dmarc.example.com. TXT \"v=DMARC1; p=reject; np=reject\"\n"
-		    "mail.example.com. A 192.0.2.1\nexample.com. TXT \"v=spf1 ip4:192.0.2.1 -all\"\n");
+		    "mail.example.com. A 192.0.2.1\nmx.example.com. TXT \"v=spf1 a -all\"\nmx.example.com. A 192.0.2.1\n"
+		    "example.com. TXT \"v=spf1 ip4:198.51.100.0/24 include:_spf.example.com -all\"\n"
+		    "_spf.example.com. TXT \"v=spf1 a:mail.example.com mx -all\"\n");
 	skeleton_preload();
 	measure("author alone", "", zone);
+	measure("author, spf native", "spf", zone);
+	measure_with("author, spf libspf2", "spf_", "filter spf { engine = libspf2 }\n", zone);
 	measure("author, dmarc", "dmarc", zone);
 	measure("author, forged_from", "forged_from", zone);
 	measure_text("skeleton, ASCII", "The quick brown fox. ");

@@ -16,20 +16,24 @@ sys.path.insert(0, str(TOP / "tests" / "lib"))
 
 from gatehouse import PROGRAM, Gatehouse, free_port, wait_for_port  # noqa: E402
 
+# So that a client on loopback is judged like any other.
+STRANGERS = "networks { trusted = {192.0.2.0/32}  internal = {192.0.2.0/32} }\n"
 TICK = os.sysconf("SC_CLK_TCK")
 
 
-def build_sink():
-    sink = TOP / "build" / "bench" / "sink"
-    sink.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", str(sink), str(TOP / "tests/bench/sink.c")], check=True)
-    return sink
+def build_program(name, *libraries):
+    """A C program of this folder alone, as a path."""
+    program = TOP / "build" / "bench" / name
+    program.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", str(program), str(TOP / f"tests/bench/{name}.c"), *libraries],
+                   check=True)
+    return str(program)
 
 
 @contextlib.contextmanager
 def sink_server():
     port = free_port()
-    p = subprocess.Popen([str(build_sink()), str(port)])
+    p = subprocess.Popen([build_program("sink"), str(port)])
     assert wait_for_port(port)
     try:
         yield port
@@ -64,8 +68,9 @@ def cpu_seconds(pids):
     """CPU that these processes took so far, threads and children that have ended included; in ticks."""
     total = 0
     for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += sum(map(int, fields[11:15]))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            total += sum(map(int, fields[11:15]))
     return total / TICK
 
 
@@ -82,6 +87,15 @@ def source(port, sessions, messages, size, reuse):
         cmd.append("-d")
     start = time.monotonic()
     subprocess.run([*cmd, f"127.0.0.1:{port}"], check=True, capture_output=True)
+    return time.monotonic() - start
+
+
+def source_file(port, sessions, messages, path, more=()):
+    """Seconds smtp-source takes for that many copies of the mail in a file, all over one connection a session."""
+    start = time.monotonic()
+    subprocess.run(["smtp-source", "-s", str(sessions), "-m", str(messages), "-d", "-F", str(path), "-M", "client.example.net",
+                    "-f", "ann@example.net", "-t", "bob@example.org", *more, f"127.0.0.1:{port}"], check=True,
+                   capture_output=True)
     return time.monotonic() - start
 
 

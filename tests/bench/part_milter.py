@@ -6,7 +6,7 @@ import threading
 import time
 from pathlib import Path
 
-from common import TOP, cpu_seconds, over_smtp, real_mails, test_data, with_children
+from common import STRANGERS, TOP, cpu_seconds, over_smtp, real_mails, test_data, with_children
 from dnsserver import Server
 from gatehouse import Client
 from milter import MilterGate, main_cf
@@ -47,7 +47,7 @@ def filters(stack, folder, dns):
     forward = f"forward = {{127.0.0.1@{dns.port}}}\n  dnssec = no"
     gate = stack.enter_context(MilterGate(
         folder / "gate", dns=forward, networks="", rules=f'rules {{ paths = {{"{SHIPPED}"}} }}', log_to_file=True,
-        extra="policy default { tag = 1000  reject = 1000 }", limits="messages = 1000000\n  end-deadline = 20s"))
+        extra=STRANGERS + "policy default { tag = 1000  reject = 1000 }", limits="messages = 1000000\n  end-deadline = 20s"))
     ways = {"Postfix alone": ("", list), "Gatehouse, unix socket": (main_cf(gate.unix), gate.worker_pids),
             "Gatehouse, TCP": (main_cf(gate.inet), gate.worker_pids)}
     rspamd = stack.enter_context(Rspamd(folder / "rspamd", dns=dns.port))
