@@ -19,13 +19,13 @@ SANITIZE_asan = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit
 SANITIZE_tsan = -fsanitize=thread -O1
 SANITIZE_plain = -O2 -D_FORTIFY_SOURCE=2
 
-PACKAGES = libevent libevent_openssl libevent_pthreads openssl libunbound libpcre2-8 libhs \
+PACKAGES = libevent libevent_openssl libevent_pthreads openssl libpcre2-8 libhs \
 	gmime-3.0 libxml-2.0 icu-uc icu-i18n libidn2 libconfuse lmdb hiredis libseccomp libcap-ng \
 	libsystemd libpsl libarchive
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
-# These four ship no pkg-config file (or none that is right) on Debian 12.
-PLAIN_LIBS = -lspf2 -lopendkim -lmilter -lmagic -lresolv -lpthread -lm
+# No pkg-config file on Debian 12, or one that asks for what is not needed (libunbound's: nettle's headers).
+PLAIN_LIBS = -lunbound -lspf2 -lopendkim -lmilter -lmagic -lresolv -lpthread -lm
 
 WARN = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wformat=2 -Wundef -Wold-style-definition
