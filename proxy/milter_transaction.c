@@ -284,6 +284,8 @@ static void run_filters(struct milter *m)
 	t->t_filtered = clock_ms();
 	judgement_end(t->scan, t->id, &t->verdict, m->server->stats, m->server->row);
 	remember(m);
+	if (held_mail_is_kept(t->scan, t->verdict.refusal.code != 0))
+		held_mail_keep(t->scan, t->id);
 }
 
 /* In our own quarantine. */

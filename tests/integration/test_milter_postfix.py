@@ -539,6 +539,68 @@ def test_postfix_waits_as_long_as_we_are_at_it(place):
             assert "action=" in gate.wait_log("event=transaction") and "action=abort" not in gate.log()
 
 
+MEMORY = """
+networks { trusted = {10.0.0.1}  internal = {10.0.0.1} }
+filter iprev { enabled = off }
+filter greylist { enabled = on  mode = always  delay = 2s }
+filter reputation { enabled = on  messages = 3 }
+policy default { scores = {"SPF_FAIL=13"} }
+policy strict { recipients = {strict@example.org}  reject = 6  scores = {"SPF_SOFTFAIL=8"} }
+"""
+
+
+def gatehouse(gate, *args):
+    p = subprocess.run([gate.program, args[0], "-c", str(gate.conf), *args[1:]], capture_output=True, text=True, timeout=60)
+    return p.returncode, p.stdout
+
+
+def id_of(text):
+    return re.search(r"\(([0-9a-zBC]{12})\)$", text).group(1)
+
+
+def test_remembered_explained_and_replayed_as_behind_the_proxy(place):
+    zone = place / "zone-m"
+    zone.write_text(ZONE + 'soft.example. 60 IN TXT "v=spf1 ~all"\n')
+
+    def from_(ip, sender, rcpt="bob@example.org"):
+        return send(postfix, rcpt=rcpt, sender=sender, xclient=f"XCLIENT ADDR={ip} PORT=4321 NAME=[UNAVAILABLE]")
+
+    with MilterGate(place / "gate-m", dns=f'zone-file = "{zone}"', extra=MEMORY) as gate:
+        gate.conf.write_text(gate.text.replace("state {", "state { keep-mail = refused\n"))
+        gate.stop()
+        gate.start()
+        with Postfix(place / "pf-m", xclient="127.0.0.0/8", extra=main_cf(gate.unix)) as postfix:
+            code, text = from_("192.0.2.7", "ann@pass.example")
+            assert code == 451 and text.startswith("4.7.1 Greylisted"), text
+            status, out = gatehouse(gate, "why", id_of(text))
+            assert status == 0 and "listener=unix" in out and "reply   451 4.7.1 Greylisted" in out, out
+            assert from_("198.51.100.1", "eve@fail.example")[0] == 451
+            time.sleep(2.2)
+            assert from_("192.0.2.7", "ann@pass.example")[0] == 250
+            for _ in range(3):
+                code, text = from_("198.51.100.1", "eve@fail.example")
+                assert code == 554, text
+            status, out = gatehouse(gate, "why", id_of(text))
+            assert status == 0 and "verdict reject" in out and re.search(r"hit +SPF_FAIL +13", out), out
+            status, out = gatehouse(gate, "replay", id_of(text))
+            assert status == 0 and "mail    kept\n" in out and "the same findings\n" in out, out
+            gate.stop()  # what it remembers outlives it
+            gate.start()
+            at = len(gate.lines)
+            assert from_("192.0.2.7", "ann@pass.example")[0] == 250
+            assert from_("198.51.100.1", "x@soft.example")[0] == 451
+            time.sleep(2.2)
+            assert from_("198.51.100.1", "x@soft.example")[0] == 250
+            assert "REPUTATION_BAD(" in gate.wait_log(r"from=x@soft\.example.*action=(accept|tag)", since=at)
+            for want in ([250, 250, 451], [250, 452, 250]):
+                with session(postfix, "XCLIENT ADDR=198.51.100.1 PORT=4321 NAME=[UNAVAILABLE]") as c:
+                    assert c.code("MAIL FROM:<x@soft.example>") == 250
+                    got = [c.code(f"RCPT TO:<{r}@example.org>") for r in ("bob", "strict")]
+                    assert c.code("DATA") == 354
+                    c.send(SIMPLE + b".\r\n")
+                    assert [*got, c.reply()[0]] == want
+
+
 def test_smtplib_auth_is_not_needed_for_logins(place):
     """A login that Postfix knows is who we judge: own users are not."""
     with MilterGate(place / "gate-a", extra=FILTERS, dns=f'zone-file = "{place / "zone"}"') as gate, \
