@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "filters/clamd.h"
 #include "message/message.h"
@@ -21,10 +22,11 @@
 #include "proxy/rules_setup.h"
 
 static const char usage[] =
-	"usage: gatehouse replay [-c FILE] [--rules PATH]... [--mail FILE] [--state FOLDER] [--ask] [--json] ID...\n"
+	"usage: gatehouse replay [-c FILE] [--rules PATH]... [--mail FILE] [--state FOLDER] [--ask] [--json] ID|FILE...\n"
 	"Runs a session of the journal again, with the answers recorded then, under the rules and the configuration\n"
 	"there are now, and shows what differs. The mail is taken from --mail, from the copies that state.keep-mail\n"
-	"makes, or from the quarantine; without it, what was found in it then is taken as it was.\n"
+	"makes, or from the quarantine; without it, what was found in it then is taken as it was. FILE is what\n"
+	"gatehouse why --record printed, here or elsewhere.\n"
 	"  -c, --config FILE  the configuration to try\n"
 	"  --rules PATH       rule file or folder, instead of the configuration's; may be repeated\n"
 	"  --mail FILE        the mail\n"
@@ -35,6 +37,7 @@ static const char usage[] =
 
 /* For one phase. */
 #define DEADLINE_MS 60000
+#define RECORD_MAX (64u << 20) /* of a file */
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' }, { "rules", required_argument, NULL, 'R' },
@@ -174,6 +177,24 @@ static int replay(struct command *c, struct arena *arena, struct slice id, const
 	return same ? EX_OK : 1;
 }
 
+/* "= ID TIME HOW" */
+static struct slice id_of(struct slice entries)
+{
+	struct slice line = slice_from(slice_head(entries, slice_chr(entries, '\n')), 2);
+	return slice_starts(entries, SLICE("= ")) ? slice_head(line, slice_chr(line, ' ')) : SLICE_EMPTY;
+}
+
+static size_t read_entries(const char *path, struct buf *out)
+{
+	char part[65536];
+	FILE *f = fopen(path, "r");
+	for (size_t n; f != NULL && (n = fread(part, 1, sizeof(part), f)) > 0 && out->len < RECORD_MAX;)
+		buf_add_slice(out, slice_make(part, n));
+	if (f != NULL)
+		fclose(f);
+	return out->len > 0;
+}
+
 static int replay_id(struct command *c, const char *text)
 {
 	struct slice id = slice_str(text);
@@ -185,13 +206,16 @@ static int replay_id(struct command *c, const char *text)
 		id = slice_sub(id, 1, id.len - 2);
 	snprintf(journal, sizeof(journal), "%.*s/journal", SLICE_ARG(slice_head(c->folder, 1000)));
 	int status = EX_NOINPUT;
-	size_t n = journal_find(journal, id, &entries);
+	bool is_file = access(text, R_OK) == 0;
+	size_t n = is_file ? read_entries(text, &entries) : journal_find(journal, id, &entries);
 	struct arena *arena = arena_create();
+	if (is_file)
+		id = arena_copy(arena, id_of(buf_slice(&entries)));
 	if (n > 0 && session_record_read(arena, arena_copy(arena, buf_slice(&entries)), &record))
 		status = replay(c, arena, id, &record);
 	else
-		fprintf(stderr, "gatehouse replay: the journal %s has %s %.*s\n", journal,
-			n > 0 ? "no answers of" : "nothing of", SLICE_ARG(id));
+		fprintf(stderr, "gatehouse replay: %s has %s %s\n", is_file ? "the file" : journal,
+			n > 0 ? "no record of" : "nothing of", text);
 	arena_destroy(&arena);
 	buf_free(&entries);
 	return status;

@@ -9,26 +9,28 @@
 #include "proxy/commands.h"
 
 static const char usage[] =
-	"usage: gatehouse why [-c FILE] ID...\n"
+	"usage: gatehouse why [-c FILE] [--record] ID...\n"
 	"Prints what became of a message, and why: its session, each finding with its evidence, each answer of\n"
 	"the name servers, the policy that decided, and what would have made it different. The id stands in\n"
 	"brackets at the end of each answer to a client, in the log, and in the Received field.\n"
+	"  --record  every octet of every answer too: a file for gatehouse replay\n"
 	"Exit status 66: the journal has nothing of it (any more).\n";
 
 static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+	{ "config", required_argument, NULL, 'c' }, { "record", no_argument, NULL, 'r' },
+	{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
 };
 
 /* Lines with "@" are for gatehouse replay. */
-static void print_lines(struct slice rest)
+static void print_lines(struct slice rest, bool record)
 {
 	struct slice line;
 	while (rest.data != NULL && rest.len > 0 && slice_split(&rest, '\n', &line))
-		if (!slice_starts(line, SLICE("@")))
+		if (record || !slice_starts(line, SLICE("@")))
 			printf("%.*s\n", SLICE_ARG(line));
 }
 
-static bool print_entries(const char *folder, const char *id)
+static bool print_entries(const char *folder, const char *id, bool record)
 {
 	struct buf out = { 0 };
 	struct slice text = slice_str(id);
@@ -37,7 +39,7 @@ static bool print_entries(const char *folder, const char *id)
 		text = slice_sub(text, 1, text.len - 2);
 	size_t n = journal_find(folder, text, &out);
 	if (n > 0)
-		print_lines(buf_slice(&out));
+		print_lines(buf_slice(&out), record);
 	else
 		fprintf(stderr, "gatehouse why: the journal %s has nothing of %s\n", folder, id);
 	buf_free(&out);
@@ -49,10 +51,13 @@ int cli_why(int argc, char **argv)
 	const char *path = NULL;
 	char folder[1100];
 	int c, status = EX_OK;
+	bool record = false;
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
 		if (c == 'c')
 			path = optarg;
+		else if (c == 'r')
+			record = true;
 		else
 			return fputs(usage, c == 'h' ? stdout : stderr), c == 'h' ? EX_OK : EX_USAGE;
 	}
@@ -67,7 +72,7 @@ int cli_why(int argc, char **argv)
 	} else {
 		snprintf(folder, sizeof(folder), "%.*s/journal", SLICE_ARG(slice_head(config->state->directory, 1000)));
 		for (int i = optind; i < argc; i++)
-			status = print_entries(folder, argv[i]) ? status : EX_NOINPUT;
+			status = print_entries(folder, argv[i], record) ? status : EX_NOINPUT;
 	}
 	arena_destroy(&arena);
 	return status;

@@ -154,6 +154,21 @@ def test_from_the_quarantine(gate, tmp_path):
     assert status == 0 and "mail    in the quarantine\n" in out and "the same findings" in out, out
 
 
+def test_a_record_of_another_machine(gate, tmp_path):
+    g = gate(keep="off")
+    _, mail = send(g)
+    record = subprocess.run([g.program, "why", "-c", str(g.conf), "--record", mail], capture_output=True, text=True).stdout
+    assert "\n@s " in record and "\n@a " in record
+    (tmp_path / "record").write_text(record)
+    conf = changed(g, tmp_path, f'directory = "{g.state}"', f'directory = "{tmp_path}/elsewhere"')
+    assert replay(g, mail, conf=conf)[0] == 66
+    status, out = replay(g, str(tmp_path / "record"), conf=conf)
+    assert status == 0 and out.startswith(mail) and "the same findings" in out, out
+    for bad in ("", "nothing", "= x y z\n", "= \n@s\n@a\n@h\n@r\n@v\n", "= a b c\n@s 1\n@r 9 x\n@a 7 7 7 7\n@h 1 2 3 4 5 6 7\n"):
+        (tmp_path / "record").write_text(bad)
+        assert replay(g, str(tmp_path / "record"), conf=conf)[0] in (0, 1, 66)
+
+
 def test_copies_are_bounded(gate):
     g = gate(keep="all")
     body = BODY + b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 400
