@@ -40,7 +40,7 @@ UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/unit/*.c))
 TEST_LIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
 
-.PHONY: all run test check bench agreement rates lint fuzz fuzz-build fuzz-lib unit-build install clean deps test-deps docs
+.PHONY: packages-known all run test check bench agreement rates lint fuzz fuzz-build fuzz-lib unit-build install clean deps test-deps docs
 .DELETE_ON_ERROR:
 all: $(B)/gatehouse
 
@@ -50,6 +50,11 @@ $(B)/gatehouse: $(B)/proxy/main.o $(B)/libgatehouse.a
 $(B)/libgatehouse.a: $(OBJ)
 	@rm -f $@
 	@ar rcs $@ $^
+
+# Says which package is missing, where the flags above would only be empty.
+packages-known:
+	@pkg-config --cflags $(PACKAGES) >/dev/null
+$(OBJ) $(B)/proxy/main.o: | packages-known
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
