@@ -195,10 +195,7 @@ static struct backend_conn *take_idle(struct backend *b)
 static void copy_client(struct backend_wait *wait, const struct client *client)
 {
 	wait->arena = arena_create();
-	wait->client = *client;
-	wait->client.name = arena_copy(wait->arena, client->name);
-	wait->client.helo = arena_copy(wait->arena, client->helo);
-	wait->client.login = arena_copy(wait->arena, client->login);
+	client_copy(&wait->client, client, wait->arena);
 }
 
 static void fail(struct backend_wait *wait, const char *stage, const char *why)

@@ -3,12 +3,12 @@
  * and who our client is (XCLIENT, XFORWARD; Postfix's XCLIENT_README and
  * XFORWARD_README; the PROXY protocol of HAProxy, versions 1 and 2).
  */
-#include <arpa/inet.h>
 #include <event2/event.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "proxy/backend_private.h"
+#include "proxy/proxy_protocol.h"
 #include "proxy/smtp_syntax.h"
 #include "proxy/tls.h"
 
@@ -180,36 +180,12 @@ static void tell_identity(struct backend_wait *wait)
 
 void greet_preamble(struct backend_wait *wait)
 {
-	static const char signature[12] = { '\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };
 	int how = wait->backend->config->client_info;
-	const struct client *c = &wait->client;
 	struct buf out = { 0 };
 	if (how != CLIENT_INFO_PROXY_V1 && how != CLIENT_INFO_PROXY_V2)
 		return;
 	wait->conn->bound = true;
-	struct slice ip = ip_slice(&c->ip);
-	if (how == CLIENT_INFO_PROXY_V1) {
-		char text[IP_TEXT_MAX];
-		ip_text(&c->ip, text);
-		/* Our own side of the client's connection is told as its address
-		 * too: no server uses it, and the form wants one of the family. */
-		if (ip.len == 0)
-			buf_add_str(&out, "PROXY UNKNOWN\r\n");
-		else
-			buf_printf(&out, "PROXY TCP%u %s %s %u 25\r\n", c->ip.family, text, text, c->port);
-	} else {
-		buf_add(&out, signature, sizeof(signature));
-		buf_add_char(&out, ip.len ? 0x21 : 0x20); /* version 2; PROXY or LOCAL */
-		buf_add_char(&out, ip.len == 4 ? 0x11 : ip.len == 16 ? 0x21 : 0);
-		uint16_t len = htons((uint16_t)(ip.len ? ip.len * 2 + 4 : 0));
-		buf_add(&out, &len, 2);
-		if (ip.len > 0) {
-			uint16_t ports[2] = { htons(c->port), htons(25) };
-			buf_add_slice(&out, ip);
-			buf_add_slice(&out, ip);
-			buf_add(&out, ports, sizeof(ports));
-		}
-	}
+	proxy_header_write(&out, &wait->client, how == CLIENT_INFO_PROXY_V1 ? 1 : 2);
 	backend_write(wait->conn, buf_slice(&out));
 	buf_free(&out);
 }

@@ -2,6 +2,16 @@
 
 #define V1_MAX 107u
 #define V2_FIXED 16u
+#define SMTP_PORT 25u
+
+/* Type-length-values behind the addresses of version 2. */
+enum {
+	TLV_SSL = 0x20,
+	TLV_SSL_VERSION = 0x21,
+	TLV_SSL_CIPHER = 0x23,
+};
+#define SSL_IS_ON 0x01
+#define SSL_NOT_VERIFIED 1u /* by authorities: client certificates are known by fingerprint */
 
 static const char signature[12] = { '\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };
 
@@ -73,4 +83,72 @@ enum proxy_status proxy_header_parse(struct slice in, struct proxy_header *h)
 		return parse_v1(in, h);
 	bool may_become = slice_starts(v2, in) || slice_starts(v1, in);
 	return may_become ? PROXY_MORE : PROXY_BAD;
+}
+
+/* ---- writing */
+
+static void add_u16(struct buf *out, size_t n)
+{
+	buf_add_char(out, (char)(n >> 8 & 255));
+	buf_add_char(out, (char)(n & 255));
+}
+
+static void add_tlv(struct buf *out, int type, struct slice value)
+{
+	buf_add_char(out, (char)type);
+	add_u16(out, value.len);
+	buf_add_slice(out, value);
+}
+
+static void add_tls(struct buf *out, const struct client *c)
+{
+	static const char verify[4] = { 0, 0, 0, SSL_NOT_VERIFIED };
+	struct buf ssl = { 0 };
+	if (c->tls_version.len == 0)
+		return;
+	buf_add_char(&ssl, SSL_IS_ON);
+	buf_add(&ssl, verify, sizeof(verify));
+	add_tlv(&ssl, TLV_SSL_VERSION, c->tls_version);
+	add_tlv(&ssl, TLV_SSL_CIPHER, c->tls_cipher);
+	add_tlv(out, TLV_SSL, buf_slice(&ssl));
+	buf_free(&ssl);
+}
+
+/* Our own side of the client's connection is told as its address too: no
+ * server uses it, and the form wants one of the family. */
+static void write_v1(struct buf *out, const struct client *c)
+{
+	char text[IP_TEXT_MAX];
+	ip_text(&c->ip, text);
+	if (c->ip.family == 0)
+		buf_add_str(out, "PROXY UNKNOWN\r\n");
+	else
+		buf_printf(out, "PROXY TCP%u %s %s %u %u\r\n", c->ip.family, text, text, c->port, SMTP_PORT);
+}
+
+static void write_v2(struct buf *out, const struct client *c)
+{
+	struct slice ip = ip_slice(&c->ip);
+	struct buf body = { 0 };
+	if (ip.len > 0) {
+		buf_add_slice(&body, ip);
+		buf_add_slice(&body, ip);
+		add_u16(&body, c->port);
+		add_u16(&body, SMTP_PORT);
+		add_tls(&body, c);
+	}
+	buf_add(out, signature, sizeof(signature));
+	buf_add_char(out, ip.len > 0 ? 0x21 : 0x20); /* version 2; PROXY or LOCAL */
+	buf_add_char(out, ip.len == 4 ? 0x11 : ip.len == 16 ? 0x21 : 0);
+	add_u16(out, body.len);
+	buf_add_slice(out, buf_slice(&body));
+	buf_free(&body);
+}
+
+void proxy_header_write(struct buf *out, const struct client *client, int version)
+{
+	if (version == 1)
+		write_v1(out, client);
+	else
+		write_v2(out, client);
 }

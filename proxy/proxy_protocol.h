@@ -4,7 +4,8 @@
  * proxy_protocol: the header with which a balancer tells the client's address
  * (HAProxy's proxy-protocol.txt, versions 1 and 2). Pure.
  */
-#include "base/cidr.h"
+#include "base/buf.h"
+#include "message/envelope.h"
 
 enum proxy_status {
 	PROXY_MORE,  /* not complete yet */
@@ -22,5 +23,9 @@ struct proxy_header {
 #define PROXY_HEADER_MAX 4096u /* with all TLVs; version 1 has at most 107 octets */
 
 enum proxy_status proxy_header_parse(struct slice in, struct proxy_header *header_r);
+
+/* Appends the header that tells of this client: LOCAL or UNKNOWN if it has no
+ * address. Version 2 says under which TLS it came, too. */
+void proxy_header_write(struct buf *out, const struct client *client, int version);
 
 #endif

@@ -301,6 +301,13 @@ def test_who_the_client_is(world, name, seen):
         assert re.search(seen, re.sub(rb"\n[ \t]+", b" ", mail)), mail
 
 
+def test_postfix_reads_what_version_2_says_of_tls(world):
+    number = next(counter)
+    c = client_from("127.0.0.9", world.ports["haproxy2"])
+    assert by_tls(c, b"X-Test-Number: %d\r\n\r\nx\r\n" % number)[0] == 250, world.gate.log()[-2000:]
+    assert b"[127.0.0.9]" in world.wait("haproxy2", number)
+
+
 def test_the_backend_applies_its_own_rules_to_the_client(world):
     """With XCLIENT our address earns nobody anything: Postfix refuses to relay for the client."""
     with Client(world.p["xclient"]) as c:

@@ -149,3 +149,41 @@ def test_an_expired_one_at_the_start_is_said_only(gate, place):
     assert gate.wait_log("live.pem: has expired on ")
     with TlsClient(gate.port) as c:
         assert c.mail()[0] == 250
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+def test_a_certificate_is_an_identity(place, implicit):
+    """Who shows a listed one counts as authenticated by it; any other certificate, or none, is nobody's."""
+    cert, key = certificates.make(place / "gate")
+    known, stranger = certificates.make(place / "known", "printer"), certificates.make(place / "stranger", "printer")
+    port = free_port()
+    ehlo = FakeBackend.EHLO.replace(b"250 ENH", b"250-XCLIENT NAME ADDR LOGIN\r\n250 ENH")
+    extra = f"""tls default {{ certificate = "{cert}" key = "{key}"
+  client-fingerprints = {{"{certificates.fingerprint(known[0])}"}} }}
+listen other {{ address = 127.0.0.1:{port} tls = {"implicit" if implicit else "starttls"} role = submission }}
+filter sender_login {{ enabled = off }}
+"""
+    with FakeBackend({"XCLI": b"220 again\r\n"}, ehlo=ehlo) as b, Gatehouse(
+            place / "g", backend=b.port, extra=extra, backend_settings="client-info = xclient") as g:
+        for pair, want in ((known, 250), (stranger, 530), (None, 530)):
+            context = ssl._create_unverified_context()
+            if pair:
+                context.load_cert_chain(*pair)
+            with Client.__new__(Client) as c:
+                c.sock = socket.create_connection(("127.0.0.1", port), 20)
+                if not implicit:
+                    c.file = c.sock.makefile("rb")
+                    c.reply()
+                    c.hello()
+                    assert c.code("MAIL FROM:<a@example.org>") == 530, "in the clear it is nobody"
+                    assert c.code("STARTTLS") == 220
+                c.sock = context.wrap_socket(c.sock)
+                c.file = c.sock.makefile("rb")
+                if implicit:
+                    c.reply()
+                c.hello()
+                assert c.code("MAIL FROM:<a@example.org>") == want
+                if want == 250:
+                    assert c.code("RCPT TO:<friend@elsewhere.example>") == 250
+        login = certificates.fingerprint(known[0]).replace(":", "").lower()
+        assert any(x.startswith("XCLIENT") and f"LOGIN={login}" in x for x in b.commands), b.commands

@@ -88,6 +88,39 @@ static void test_pieces(void **unused)
 	}
 }
 
+/* What we write is what we read. */
+static void test_written(void **unused)
+{
+	static const struct {
+		const char *ip;
+		uint16_t port;
+		const char *tls;
+	} clients[] = {
+		{ "192.0.2.7", 4321, "" }, { "2001:db8::7", 65535, "" }, { "192.0.2.7", 1, "TLSv1.3" },
+		{ "2001:db8::7", 25, "TLSv1.2" }, { "", 0, "" }, { "", 0, "TLSv1.3" },
+	};
+	(void)unused;
+	for (size_t i = 0; i < 2 * sizeof(clients) / sizeof(*clients); i++) {
+		struct client c = { .port = clients[i / 2].port, .tls_version = slice_str(clients[i / 2].tls),
+				    .tls_cipher = SLICE("TLS_AES_256_GCM_SHA384") };
+		struct proxy_header h;
+		struct buf out = { 0 };
+		ip_parse(slice_str(clients[i / 2].ip), &c.ip);
+		proxy_header_write(&out, &c, i % 2 ? 2 : 1);
+		size_t whole = out.len;
+		buf_add_str(&out, "EHLO x");
+		assert_int_equal(proxy_header_parse(buf_slice(&out), &h), PROXY_OK);
+		assert_int_equal(h.consumed, whole);
+		assert_int_equal(h.local, c.ip.family == 0);
+		if (!h.local)
+			assert_true(ip_eq(&h.ip, &c.ip) && h.port == c.port);
+		bool told = slice_find(buf_slice(&out), slice_str(clients[i / 2].tls)) != SLICE_NPOS;
+		if (c.tls_version.len > 0)
+			assert_int_equal(told, i % 2 && c.ip.family != 0);
+		buf_free(&out);
+	}
+}
+
 static const struct {
 	const char *mechanism, *response, *name;
 } logins[] = {
@@ -119,7 +152,7 @@ static void test_login_names(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_headers), cmocka_unit_test(test_pieces), cmocka_unit_test(test_login_names),
+		cmocka_unit_test(test_headers), cmocka_unit_test(test_pieces), cmocka_unit_test(test_written), cmocka_unit_test(test_login_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
