@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "proxy/cli_config.h"
+#include "rules/rule_review.h"
 
 static void json_errors(struct json *j, const char *key, const struct config_errors *errors)
 {
@@ -38,6 +39,36 @@ static bool is_rule(const struct rule *rule)
 	return rule->type != RULE_NONE;
 }
 
+static void json_notes(struct json *j, const struct ruleset *rules)
+{
+	struct arena *arena = arena_create();
+	struct rule_note *notes = NULL;
+	size_t count = rules != NULL ? ruleset_review(rules, arena, &notes) : 0;
+	json_key(j, "notes");
+	json_open_array(j);
+	for (size_t i = 0; i < count; i++) {
+		json_open_object(j);
+		json_str(j, "name", notes[i].rule->name);
+		json_str(j, "kind", slice_str(rule_note_name(notes[i].kind)));
+		json_str(j, "text", slice_str(notes[i].text));
+		json_str(j, "file", notes[i].rule->file);
+		json_num(j, "line", notes[i].rule->line);
+		json_close_object(j);
+	}
+	json_close_array(j);
+	arena_destroy(&arena);
+}
+
+static void json_types(struct json *j, const struct ruleset_totals *t)
+{
+	json_key(j, "by_type");
+	json_open_object(j);
+	for (enum rule_type type = RULE_NONE + 1; type < RULE_TYPES; type++)
+		if (t->by_type[type] > 0)
+			json_num(j, rule_type_name(type), (int64_t)t->by_type[type]);
+	json_close_object(j);
+}
+
 static void json_rules(struct json *j, const struct ruleset *rules)
 {
 	struct ruleset_totals t = { 0 };
@@ -51,6 +82,8 @@ static void json_rules(struct json *j, const struct ruleset *rules)
 	json_num(j, "unsupported", (int64_t)t.unsupported);
 	json_num(j, "visible", (int64_t)t.visible);
 	json_num(j, "visible_supported", (int64_t)t.visible_supported);
+	json_types(j, &t);
+	json_notes(j, rules);
 	json_key(j, "list");
 	json_open_array(j);
 	for (size_t i = 0; rules != NULL && i < rules->table->count; i++)
@@ -107,6 +140,39 @@ static void print_rule(const struct rule *rule)
 	putchar('\n');
 }
 
+/* All of them if verbose, else how many of each kind. */
+static void print_notes(const struct ruleset *rules, bool verbose)
+{
+	struct arena *arena = arena_create();
+	struct rule_note *notes;
+	size_t kinds[NOTES] = { 0 }, count = ruleset_review(rules, arena, &notes);
+	for (size_t i = 0; i < count; i++) {
+		kinds[notes[i].kind]++;
+		if (verbose && notes[i].rule->line > 0)
+			printf("note: %s: %s (%.*s:%u)\n", notes[i].rule->name.data, notes[i].text,
+			       SLICE_ARG(notes[i].rule->file), notes[i].rule->line);
+		else if (verbose)
+			printf("note: %s: %s\n", notes[i].rule->name.data, notes[i].text);
+	}
+	if (count > 0)
+		fputs("notes:", stdout);
+	for (unsigned k = 0, n = 0; k < NOTES; k++)
+		if (kinds[k] > 0)
+			printf("%s %zu %s", n++ > 0 ? "," : "", kinds[k], rule_note_name((enum rule_note_kind)k));
+	if (count > 0)
+		puts(verbose ? "" : "; -v lists them");
+	arena_destroy(&arena);
+}
+
+static void print_types(const struct ruleset_totals *t)
+{
+	fputs("types:", stdout);
+	for (enum rule_type type = RULE_NONE + 1, n = 0; type < RULE_TYPES; type++)
+		if (t->by_type[type] > 0)
+			printf("%s %zu %s", n++ > 0 ? "," : "", t->by_type[type], rule_type_name(type));
+	putchar('\n');
+}
+
 static void print_rules(const struct ruleset *rules, bool verbose)
 {
 	struct ruleset_totals t;
@@ -120,6 +186,9 @@ static void print_rules(const struct ruleset *rules, bool verbose)
 	ruleset_totals(rules, &t);
 	printf("rules: %zu supported, %zu approximate, %zu unsupported, %zu in all\n", t.supported,
 	       t.approximate, t.unsupported, t.rules);
+	if (t.rules > 0)
+		print_types(&t);
+	print_notes(rules, verbose);
 }
 
 static void print_relay(const struct relay_report *relay)

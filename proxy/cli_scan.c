@@ -19,11 +19,12 @@
 #include "proxy/mail_source.h"
 #include "proxy/rules_setup.h"
 #include "proxy/scan_report.h"
+#include "proxy/slow_rules.h"
 
 static const char usage[] =
 	"usage: gatehouse scan [-c FILE] [--rules PATH]... [--client IP] [--client-name NAME] [--helo NAME]\n"
 	"                      [--from ADDRESS] [--rcpt ADDRESS]... [--user LOGIN] [--zone FILE | --offline]\n"
-	"                      [--time UNIX] [--json] [-v] PATH...\n"
+	"                      [--time UNIX] [--json] [-v] [--slowest N] PATH...\n"
 	"PATH is a mail, - (standard input), a folder with all below it, a maildir or an mbox.\n"
 	"  -c, --config FILE   default: " GATEHOUSE_CONF ", else built-in defaults\n"
 	"  --rules PATH        rule file or folder, instead of the configuration's; may be repeated\n"
@@ -38,6 +39,7 @@ static const char usage[] =
 	"  --time UNIX         the time, instead of now\n"
 	"  --json              an object a line, instead of a table\n"
 	"  -v, --verbose       every hit with its evidence, of many mails too\n"
+	"  --slowest N         behind all, on standard error: the N rules that took longest\n"
 	"exit status: 0 nothing to refuse, 1 something tagged or worse, 64 and up as sysexits(3)\n";
 
 /* For one phase of a mail. */
@@ -49,6 +51,7 @@ struct options {
 	const char *from;
 	struct scan_mail_input mail;
 	bool json, verbose, offline;
+	uint64_t slowest;
 };
 
 static const struct option long_options[] = {
@@ -58,6 +61,7 @@ static const struct option long_options[] = {
 	{ "rcpt", required_argument, NULL, 'r' },        { "user", required_argument, NULL, 'u' },
 	{ "zone", required_argument, NULL, 'z' },        { "time", required_argument, NULL, 't' },
 	{ "json", no_argument, NULL, 'j' },              { "verbose", no_argument, NULL, 'v' },
+	{ "slowest", required_argument, NULL, 's' },
 	{ "offline", no_argument, NULL, 'o' },           { "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -88,6 +92,7 @@ static bool take_option(int c, struct options *o)
 	case 'j': o->json = true; break;
 	case 'v': o->verbose = true; break;
 	case 'o': o->offline = true; break;
+	case 's': ok = slice_u64(slice_str(optarg), 100000, &o->slowest); break;
 	default:
 		ok = slice_u64(slice_str(optarg), INT64_MAX, &unix_time);
 		o->mail.now = (int64_t)unix_time;
@@ -200,6 +205,8 @@ static int scan_all(struct run *run)
 	progress_clear(&run->progress);
 	if (fflush(stdout) != 0)
 		return EX_IOERR;
+	if (run->options->slowest > 0 && run->snapshot->rules != NULL)
+		slow_rules_print(stderr, run->snapshot->rules, run->options->slowest, run->progress.mails);
 	return failed != EX_OK ? failed : run->status;
 }
 

@@ -147,6 +147,8 @@ struct rule {
 	struct slice file;
 	unsigned line;
 	struct slice text;        /* the definition as written, behind the name */
+	struct slice earlier_file; /* of the definition that this one replaced */
+	unsigned earlier_line;    /* 0: none */
 
 	struct header_selector header;
 	bool exists;              /* header X exists:Y */

@@ -16,6 +16,10 @@ static struct rule *define(const struct rule_line *l, enum rule_type type, struc
 		line_error(l, "rule %s without a definition", rule->name.data);
 		return NULL;
 	}
+	if (rule->type != RULE_NONE && rule->type != RULE_URIBL && !rule->skipped) {
+		rule->earlier_file = rule->file;
+		rule->earlier_line = rule->line;
+	}
 	rule->type = type;
 	rule->file = l->file;
 	rule->line = l->line;

@@ -373,6 +373,13 @@ uint64_t rule_engine_slow_count(const struct rule_engine *e, const struct rule *
 	return atomic_load((atomic_uint_fast64_t *)(uintptr_t)&e->entries[rule->engine_id - 1].slow);
 }
 
+uint64_t rule_engine_spent_us(const struct rule_engine *e, const struct rule *rule)
+{
+	if (rule->engine_id == 0)
+		return 0;
+	return atomic_load((atomic_uint_fast64_t *)(uintptr_t)&e->entries[rule->engine_id - 1].spent_us);
+}
+
 const char *rule_engine_way(const struct rule_engine *e, const struct rule *rule)
 {
 	if (rule->engine_id == 0)

@@ -113,6 +113,8 @@ struct engine_stats {
 void rule_engine_stats(const struct rule_engine *engine, struct engine_stats *stats_r);
 /* How often the rule ran over its budget, since the set was made. */
 uint64_t rule_engine_slow_count(const struct rule_engine *engine, const struct rule *rule);
+/* Time its pattern took on long texts and many pieces, over all mails since the set was made. */
+uint64_t rule_engine_spent_us(const struct rule_engine *engine, const struct rule *rule);
 /* "string", "vectorscan", "pcre2", "-" */
 const char *rule_engine_way(const struct rule_engine *engine, const struct rule *rule);
 

@@ -82,6 +82,8 @@ static void spend(struct pass *p, struct entry *entry, bool was_over, int64_t us
 {
 	struct engine_hit *hit = &p->run->hits[entry->rule->index];
 	hit->spent_us += us;
+	if (us > 0)
+		atomic_fetch_add_explicit(&entry->spent_us, (uint64_t)us, memory_order_relaxed);
 	if (hit->spent_us > p->engine->options.rule_budget_us)
 		hit->over_budget = p->run->cut_off = true;
 	if (hit->over_budget && !was_over)

@@ -24,7 +24,7 @@ struct entry {
 	uint32_t tag;
 	enum way way;
 	struct literals *literals;
-	atomic_uint_fast64_t slow;
+	atomic_uint_fast64_t slow, spent_us;
 };
 
 /* Which entries a string wakes. */

@@ -57,12 +57,29 @@ static void find_relays(struct rule_scan *s)
 	s->relays = message_relays(s->in.message, &networks, connected ? relay : NULL);
 }
 
+/* fetchmail hands mail on with the address of X-Sender as reverse-path, where
+ * list software has written whoever wrote to the list. */
+static bool made_by_fetchmail(const struct message *m)
+{
+	const struct header *sender = message_header(m, SLICE("X-Sender"), 0), *received;
+	struct header_mailbox box;
+	if (sender == NULL || header_addresses(m->arena, sender->value, &box, 1) == 0 ||
+	    slice_chr(box.address, '@') == SLICE_NPOS)
+		return false;
+	for (size_t n = 0; (received = message_header(m, SLICE("Received"), n)) != NULL; n++)
+		if (slice_find(received->value, SLICE("(fetchmail")) != SLICE_NPOS)
+			return true;
+	return false;
+}
+
 bool rule_envelope_from(const struct message *m, struct slice *address_r)
 {
 	static const struct slice names[] = {
 		{ "X-Envelope-From", 15 }, { "Envelope-Sender", 15 }, { "Return-Path", 11 },
 	};
 	*address_r = SLICE_EMPTY;
+	if (made_by_fetchmail(m))
+		return false;
 	for (size_t i = 0; i < m->header_count; i++) {
 		const struct header *h = &m->headers[i];
 		if (slice_eq_nocase(h->name, SLICE("Received")))

@@ -1,0 +1,58 @@
+"""What `check`, `rules` and `scan` tell of rules, and what a rule finds in a mail that went through other hands."""
+import json
+import subprocess
+
+import pytest
+from gatehouse import PROGRAM
+
+RULES = """\
+body   PLAIN   /plain words/
+score  PLAIN   1
+body   EVIL    /^(?:a+|b+)+\\d$/
+header ENV     EnvelopeFrom =~ /\\S/
+score  ENV     1
+header WHEN    eval:no_such_function()
+meta   BOTH    PLAIN && ENV
+"""
+MAIL = b"Return-Path: <list@example.net>\r\nReceived: from a [192.0.2.1] by b with IMAP (%s)\r\n\tfor c; Tue, 8 Oct 2002 " \
+       b"12:27:18 +0100\r\nX-Sender: ann@example.org\r\nSubject: t\r\n\r\nplain words\r\n\r\n" + b"a" * 60 + b"x\r\n"
+
+
+@pytest.fixture(name="folder")
+def with_rules(tmp_path):
+    (tmp_path / "r.cf").write_text(RULES)
+    (tmp_path / "conf").write_text("rules { rule-budget = 2ms }\n")
+    (tmp_path / "mail.eml").write_bytes(MAIL.replace(b"%s", b"agent"))
+    return tmp_path
+
+
+def run(*args):
+    return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=60)
+
+
+def test_check_reports_rule_by_rule(folder):
+    p = run("check", "-c", folder / "conf", "--rules", folder / "r.cf", "--json")
+    rules = json.loads(p.stdout)["rules"]
+    by_name = {r["name"]: r for r in rules["list"]}
+    assert rules["total"] == 5 and rules["unsupported"] == 1 and rules["by_type"]["body"] == 2
+    assert by_name["WHEN"]["status"] == "unsupported" and "no_such_function" in by_name["WHEN"]["reason"]
+    assert by_name["BOTH"]["status"] == "supported"
+    kinds = {(n["name"], n["kind"]) for n in rules["notes"]}
+    assert kinds == {("EVIL", "may-take-long"), ("EVIL", "no-score"), ("WHEN", "no-score"), ("BOTH", "no-score")}
+    text = run("check", "-c", folder / "conf", "--rules", folder / "r.cf", "-v").stdout
+    assert "note: EVIL: repeats a repetition" in text and "types: 1 header, 2 body, 1 meta, 1 header eval" in text
+
+
+def test_scan_tells_the_slowest_rules(folder):
+    p = run("scan", "-c", folder / "conf", "--offline", "--rules", folder / "r.cf", "--slowest", "3", folder / "mail.eml")
+    lines = [line.split() for line in p.stderr.splitlines()]
+    at = next(i for i, line in enumerate(lines) if line[:2] == ["slowest", "rules"])
+    assert lines[at + 1][0] == "EVIL" and lines[at + 1][-1] == "1", p.stderr
+
+
+@pytest.mark.parametrize("agent, found", [(b"agent", True), (b"fetchmail-5.9.0", False)])
+def test_reverse_path_that_fetchmail_made_up(folder, agent, found):
+    """Where list software wrote X-Sender, fetchmail takes that for the reverse-path."""
+    (folder / "mail.eml").write_bytes(MAIL.replace(b"%s", agent))
+    p = run("scan", "-c", folder / "conf", "--offline", "--json", "--rules", folder / "r.cf", folder / "mail.eml")
+    assert ("ENV" in {h["symbol"] for h in json.loads(p.stdout)["hits"]}) == found
