@@ -17,8 +17,8 @@ void listen_sockets_destroy(struct listen_sockets **set);
 /* The socket for that address: an open one or a new one, listening. -1: error
  * says why. */
 int listen_sockets_get(struct listen_sockets *set, const struct endpoint *address, char error[200]);
-/* As above; a unix socket belongs to that group (empty: ours) and has that
- * mode from its first moment on. */
+/* As above, for the milter protocol; a unix socket belongs to that group
+ * (empty: ours) and has that mode from its first moment on. */
 int listen_sockets_get_for(struct listen_sockets *set, const struct endpoint *address, struct slice group,
 			   mode_t mode, char error[200]);
 /* Closes those not asked for since the last call. */

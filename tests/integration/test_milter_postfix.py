@@ -365,6 +365,21 @@ def test_corpora(place, data, kind, count):
         assert len(gate.transactions()) == count
 
 
+def test_no_stall_over_tcp(place):
+    """One session over TCP: a mail that waits for a delayed acknowledgement takes 40 ms at least."""
+    with MilterGate(place / "gate-n") as gate, Postfix(place / "pf-n", extra=main_cf(gate.inet)) as postfix:
+        took = []
+        for size in (2, 6, 20):
+            with session(postfix, None) as c:
+                for _ in range(12):
+                    start = time.time()
+                    assert c.mail(body=SIMPLE + (b"0123456789" * 6 + b"\r\n") * (size * 16))[0] == 250
+                    took.append((size, time.time() - start))
+        for size in (2, 6, 20):
+            best = sorted(t for s, t in took if s == size)[:4]
+            assert best[-1] < 0.035, (size, best)
+
+
 class Load(threading.Thread):
     """Sends one mail after the other, each numbered, in sessions of a few."""
 
