@@ -1,7 +1,7 @@
 # make            the program, at build/gatehouse
 # make run        install what is missing, build, start on loopback with a folder as backend
 # make test       everything; make check: the quick tier
-# make bench      ratios, never a gate
+# make bench      ratios, never a gate; make bench PART=rules: one of them
 # make agreement  our verdicts on rules against SpamAssassin's, 1,000 mails
 # make rates      how often each shipped rule hits ham, spam and phish
 # make lint fuzz install clean
@@ -90,7 +90,7 @@ check: test-deps
 	@$(PYTHON) tests/run.py quick
 bench: test-deps
 	@$(MAKE) --no-print-directory -j2 all
-	@$(PYTHON) tests/bench/run.py
+	@$(PYTHON) tests/bench/run.py $(PART)
 # Against SpamAssassin on 1,000 mails; `make test` takes fewer.
 agreement: test-deps
 	@$(MAKE) --no-print-directory -j2 all

@@ -1,17 +1,23 @@
 #!/usr/bin/python3
 """make bench: ratios of this machine, in one run. Nothing here is a gate.
 
-bench/run.py [proxy|idle|…]   parts by name; all by default
+bench/run.py [proxy|idle|rules|auth|milter|tls|state]…   parts by name; all by default
 """
 import os
+import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 import common
+import pytest
 from common import Gatehouse
+
+Skipped = pytest.skip.Exception
 
 LIMITS = """sessions-per-client = 30000
   sessions = 30000
@@ -86,20 +92,68 @@ def part_idle():
             s.close()
 
 
+ORDER = ("proxy", "idle", "rules", "auth", "milter", "tls", "state")
+PART_SECONDS = 300  # a part that takes longer is cut off: all of them in 15 minutes, on a quiet machine
+
+
 def parts():
     found = {name[5:]: fn for name, fn in globals().items() if name.startswith("part_")}
-    for path in sorted(Path(__file__).parent.glob("part_*.py")):
+    for path in Path(__file__).parent.glob("part_*.py"):
         module = __import__(path.stem)
         found[path.stem[5:]] = module.run
-    return found
+    return {name: found[name] for name in sorted(found, key=lambda n: ORDER.index(n) if n in ORDER else len(ORDER))}
+
+
+def machine():
+    """What was measured, and on what."""
+    def out(*command):
+        try:
+            return subprocess.run(command, capture_output=True, text=True, cwd=common.TOP).stdout.strip()
+        except FileNotFoundError:
+            return ""
+    cpu = next((x.split(":", 1)[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in x), "?")
+    memory_kb = int(Path("/proc/meminfo").read_text().split()[1])
+    packages = out("dpkg-query", "-W", "-f", "${Package} ${Version}, ", "postfix", "haproxy", "redis-server", "spamassassin",
+                   "libvectorscan5", "libpcre2-8-0")
+    print(f"{time.strftime('%Y-%m-%d')}, Gatehouse {out('git', 'rev-parse', '--short', 'HEAD')}\n"
+          f"{os.cpu_count()} cores of {cpu}, {memory_kb / 2**20:.0f} GiB, Linux {os.uname().release}\n{packages.rstrip(', ')}")
+
+
+def too_long(signum, frame):
+    raise TimeoutError(f"cut off after {PART_SECONDS} s")
+
+
+def run_part(name, fn):
+    """Whether it came to its end."""
+    load, start = os.getloadavg()[0], time.monotonic()
+    print(f"\n== {name}: {(fn.__doc__ or '').strip()}", flush=True)
+    if load > os.cpu_count() / 2:
+        print(f"   the machine is busy (load average {load:.1f}): only ratios and times of CPU say something", flush=True)
+    signal.alarm(PART_SECONDS)
+    try:
+        fn()
+    except Skipped as why:
+        print(why)
+    except Exception:  # one part must not keep the others from being measured
+        traceback.print_exc(file=sys.stdout)
+        print(f"failed: {name}")
+        return False
+    finally:
+        signal.alarm(0)
+        print(f"   {time.monotonic() - start:.0f} s", flush=True)
+    return True
 
 
 def main():
     all_parts = parts()
-    for name in sys.argv[1:] or all_parts:
-        print(f"\n== {name}: {(all_parts[name].__doc__ or '').strip()}")
-        print(f"   load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-        all_parts[name]()
+    wanted = sys.argv[1:] or list(all_parts)
+    unknown = [name for name in wanted if name not in all_parts]
+    if unknown:
+        sys.exit(f"no such part: {' '.join(unknown)}; there are {' '.join(all_parts)}")
+    signal.signal(signal.SIGALRM, too_long)
+    machine()
+    results = [run_part(name, all_parts[name]) for name in wanted]
+    sys.exit(0 if all(results) else 1)
 
 
 main()
