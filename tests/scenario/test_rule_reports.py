@@ -3,7 +3,7 @@ import json
 import subprocess
 
 import pytest
-from gatehouse import PROGRAM
+from gatehouse import PROGRAM, Client, Gatehouse
 
 RULES = """\
 body   PLAIN   /plain words/
@@ -56,3 +56,43 @@ def test_reverse_path_that_fetchmail_made_up(folder, agent, found):
     (folder / "mail.eml").write_bytes(MAIL.replace(b"%s", agent))
     p = run("scan", "-c", folder / "conf", "--offline", "--json", "--rules", folder / "r.cf", folder / "mail.eml")
     assert ("ENV" in {h["symbol"] for h in json.loads(p.stdout)["hits"]}) == found
+
+
+# ---- what rule files do beyond a score ----
+
+DEEDS = """\
+body   NO      /refuse me/
+body   LATER   /wait a while/
+body   ASIDE   /put aside/
+body   QUIET   /only watched/
+body   TRIED   /in trial/
+body   HEAVY   /heavy words/
+score  HEAVY   20
+score  TRIED   20
+if can(Gatehouse::action)
+action NO      reject "We do not take this"
+action LATER   defer "Come again"
+action ASIDE   quarantine
+action QUIET   reject "never said"
+shadow QUIET TRIED
+endif
+"""
+
+
+def test_actions_and_shadow_over_smtp(place):
+    (place / "r.cf").write_text(DEEDS)
+    with Gatehouse(place / "g", rules=f'rules {{ paths = {{"{place}/r.cf"}} }}',
+                   extra="policy default { quarantine = 50  reject = 12 }") as gate:
+        replies = {}
+        for words in ("refuse me", "wait a while", "put aside", "only watched", "in trial", "heavy words", "nothing"):
+            with Client(gate.port) as c:
+                c.hello()
+                replies[words] = c.mail(body=b"Subject: t\r\n\r\n" + words.encode() + b"\r\n")
+        assert replies["refuse me"][0] == 554 and replies["refuse me"][1].startswith("5.7.1 We do not take this")
+        assert replies["wait a while"][0] == 451 and replies["wait a while"][1].startswith("4.7.1 Come again")
+        assert replies["heavy words"][0] == 554
+        assert {replies[w][0] for w in ("put aside", "only watched", "in trial", "nothing")} == {250}
+        delivered = b"".join(gate.delivered())
+        assert b"put aside" not in delivered and b"only watched" in delivered and b"in trial" in delivered
+        line = next(x for x in gate.lines if "QUIET" in x and "event=transaction" in x)
+        assert "action=accept" in line
