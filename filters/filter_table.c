@@ -16,6 +16,7 @@
 #include "filters/rate.h"
 #include "filters/relay.h"
 #include "filters/reputation.h"
+#include "filters/sender_domain.h"
 #include "filters/sender_login.h"
 #include "filters/spf.h"
 #include "filters/state.h"
@@ -27,6 +28,7 @@ const struct filter *const filter_table[] = {
 	&iprev_filter,
 	&author_filter,
 	&sender_login_filter,
+	&sender_domain_filter,
 	&spf_filter,
 	&dkim_filter,
 	&arc_filter,

@@ -185,3 +185,38 @@ def test_replies_of_several_lines(gate):
     replies, _ = send(g, "eve@forged.example")
     assert replies[0][0] == 550
     assert re.fullmatch(r"5\.7\.23 Not from [0-9.]+:\n5\.7\.23 see %s\n5\.7\.23 or call us \([0-9a-zBC]{12}\)", replies[0][1])
+
+
+CODES = """\
+nomail.example. 60 IN MX 0 .
+nomail.example. 60 IN TXT "v=spf1 ip4:127.0.0.1 -all"
+half.example. 60 IN MX 0 .
+half.example. 60 IN MX 10 mx.half.example.
+strict.example. 60 IN A 192.0.2.1
+_dmarc.strict.example. 60 IN TXT "v=DMARC1; p=reject"
+;! slow.example SERVFAIL
+"""
+
+
+@pytest.mark.parametrize("sender,policy,want", [
+    ("eve@nomail.example", "", (550, "5.7.27 Sender's domain nomail.example takes no mail")),
+    ("eve@nomail.example", 'replies = {"SENDER_NULL_MX=550 5.7.1 Not from {sender}"}', (550, "5.7.1 Not from eve@nomail.example")),
+    ("eve@half.example", "", (250, "")),
+    ("<>", "", (250, "")),
+    ("eve@forged.example", 'actions = {"SPF_FAIL=reject"}', (550, "5.7.23 ")),
+    ("eve@slow.example", "", (451, "4.7.24 ")),
+    ("ada@strict.example", 'actions = {"DMARC_FAIL_REJECT=reject"}', (550, "5.7.26 ")),
+    ("ada@example.net", 'actions = {"IPREV_NONE=reject"}', (550, "5.7.25 ")),
+    ("ada@example.net", 'actions = {"CONTENT_LONG_LINE=reject"}', (250, "")),
+])
+def test_codes(gate, tmp_path, sender, policy, want):
+    g = gate(f"policy default {{ {policy} }}\nfilter spf {{ on-error = defer }}")
+    (tmp_path / "zone").write_text(ZONE + CODES)
+    g.stop()
+    g.start()
+    sender = "" if sender == "<>" else sender
+    replies, last = send(g, sender, body=BODY.replace(b"ada@example.net", (sender or "ada@example.net").encode()))
+    code, text = replies[0] if replies[0][0] != 250 else last
+    assert code == want[0] and text.startswith(want[1]), (code, text)
+    if code != 250:
+        assert re.search(r"\(\w{12}\)$", text)
