@@ -164,8 +164,8 @@ static enum step content_step(struct scan *scan, void *arg, enum phase phase)
 
 /* All others: their symbols are for metas. */
 static const char *const after[] = {
-	"relay", "bots", "iprev", "author", "sender_login", "sender_domain", "spf", "dkim", "arc", "dmarc", "forged_from", "dnsbl", "rate",
-	"reputation", "apart", "greylist", "clamd", NULL,
+	"relay", "bots", "iprev", "author", "sender_login", "sender_domain", "spf", "dkim", "arc", "dmarc", "forged_from",
+	"dnsbl", "rate", "reputation", "apart", "greylist", "clamd", NULL,
 };
 
 const struct filter content_filter = {

@@ -217,6 +217,8 @@ static bool change_setting(struct slice line, struct buf *out)
 	rest = slice_trim_left(slice_from(rest, 1));
 	for (end = 0; end < rest.len && ascii_is_alnum(rest.data[end]); end++)
 		;
+	if (end == 0) /* in quotes, or on the next line */
+		return false;
 	buf_printf(out, "%.*sshadow = off%.*s", (int)at, line.data, (int)(rest.len - end), rest.data + end);
 	return true;
 }

@@ -199,9 +199,10 @@ def test_promote(gate, name, was, now):
 
 
 def test_promote_does_not_guess(gate):
-    g = gate(SHADOWS + "policy bots { shadow = on clients = {192.0.2.1} }\nlist two { type = domains shadow = on } policy x { shadow = on users = {x} }\n")
+    g = gate(SHADOWS + "policy bots { shadow = on clients = {192.0.2.1} }\nlist two { type = domains shadow = on } policy x { shadow = on users = {x} }\npolicy quoted { shadow = \"on\" users = {y} }\n")
     assert shadow(g, "promote", "bots", status=64) == ""
     assert "filter bots, " in shadow(g, "promote", "filter bots")
     before = g.conf.read_text()
     assert "by hand" in shadow(g, "promote", "--write", "two", status=69)  # two on one line
+    assert "by hand" in shadow(g, "promote", "--write", "quoted", status=69)
     assert g.conf.read_text() == before
