@@ -398,7 +398,8 @@ static const struct setting POLICY[] = {
 	  .help = "What a symbol does by itself: SPF_FAIL=reject; one of none, tag, redirect, quarantine, "
 		  "defer, reject, discard" },
 	{ "replies", SETTING_STRINGS, AT(policy, replies), .fallback = "",
-	  .help = "What clients are told, for a symbol, or for reject, deny, defer and greylist: "
+	  .help = "What clients are told, for a symbol, or for reject, deny, defer, greylist, "
+		  "other-message (452) and disagree (451): "
 		  "SPF_FAIL=550 5.7.23 SPF says no: {evidence} ({id}). \\n begins another line" },
 	{ "subject-tag", SETTING_STRING, AT(policy, subject_tag), .fallback = "",
 	  .help = "Put before the subject of what is marked as spam; {score} stands for the score" },

@@ -274,7 +274,8 @@ static bool read_reply(struct making *m, struct policy_symbol *s, struct slice v
 		return false;
 	s->reply = (struct refusal){ (uint16_t)code, arena_str(m->config->arena, slice_head(rest, second)),
 				     slice_trim(slice_from(rest, second)) };
-	bool four = slice_eq(s->name, SLICE("defer")) || slice_eq(s->name, SLICE("greylist"));
+	bool four = slice_eq(s->name, SLICE("defer")) || slice_eq(s->name, SLICE("greylist")) ||
+		    slice_eq(s->name, SLICE("other-message")) || slice_eq(s->name, SLICE("disagree"));
 	bool five = slice_eq(s->name, SLICE("reject")) || slice_eq(s->name, SLICE("deny"));
 	return !(four && code >= 500) && !(five && code < 500);
 }

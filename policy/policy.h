@@ -22,7 +22,8 @@
 #include "message/hit.h"
 #include "policy/config.h"
 
-/* What a policy says of one symbol, or of "reject", "deny", "defer", "greylist". */
+/* What a policy says of one symbol, or of "reject", "deny", "defer", "greylist",
+ * "other-message", "disagree". */
 struct policy_symbol {
 	struct slice name;
 	bool has_score, has_action;

@@ -374,6 +374,22 @@ bool verdict_can_share(const struct verdict_input *in, size_t recipient)
 	return true;
 }
 
+/* The policy's words, or the usual ones. */
+static struct refusal worded(const struct verdict_input *in, const struct verdict *v, const char *key,
+			     const struct refusal *fallback, int recipient)
+{
+	const struct policy_symbol *s = policy_symbol(v->policy, slice_str(key));
+	return s != NULL && s->reply.code != 0 ? fill_in(in, v, &s->reply, recipient) : *fallback;
+}
+
+struct refusal verdict_other_message(const struct verdict_input *in, size_t recipient)
+{
+	static const struct refusal usual_words = { 452, "4.5.3", { "Send to this recipient in another message", 41 } };
+	const struct config_policy *policy = policy_for(in, (int)recipient);
+	const struct verdict v = { .action = ACTION_DEFER, .policy = policy, .required = policy->tag };
+	return worded(in, &v, "other-message", &usual_words, (int)recipient);
+}
+
 static const struct refusal apart = { 451, "4.5.3", { "Recipients' policies differ, please try again", 45 } };
 
 void verdict_at_end(const struct verdict_input *in, struct verdict *verdict_r)
@@ -396,7 +412,7 @@ void verdict_at_end(const struct verdict_input *in, struct verdict *verdict_r)
 	verdict_r->action = ACTION_DEFER;
 	verdict_r->decisive = NULL;
 	verdict_r->redirect = SLICE_EMPTY;
-	verdict_r->refusal = apart;
+	verdict_r->refusal = worded(in, verdict_r, "disagree", &apart, -1);
 	verdict_r->disagreement = true;
 	verdict_r->why = SLICE("the recipients' policies differ");
 }

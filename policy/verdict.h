@@ -60,6 +60,8 @@ void verdict_at_rcpt(const struct verdict_input *in, size_t recipient, bool role
 /* At RCPT: this recipient may be in one transaction with those accepted
  * before. False: 452 4.5.3, it has to come in another (DESIGN 4). */
 bool verdict_can_share(const struct verdict_input *in, size_t recipient);
+/* What is said then. */
+struct refusal verdict_other_message(const struct verdict_input *in, size_t recipient);
 
 /*
  * At END, for all accepted recipients, or for the envelope as such if there

@@ -33,7 +33,7 @@ static void try_filters(struct nearest *n)
 
 static void try_all(const struct check *c, struct nearest *n, bool keywords)
 {
-	static const char *const words[] = { "reject", "deny", "defer", "greylist" };
+	static const char *const words[] = { "reject", "deny", "defer", "greylist", "other-message", "disagree" };
 	for (size_t i = 0; keywords && i < sizeof(words) / sizeof(*words); i++)
 		nearest_try(n, slice_str(words[i]));
 	try_filters(n);

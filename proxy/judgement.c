@@ -4,10 +4,6 @@
 #include "filters/relay.h"
 #include "proxy/trace.h"
 
-const struct refusal refusal_other_message = {
-	452, "4.5.3", { "Send to this recipient in another message", 41 },
-};
-
 static struct verdict_input input_of(const struct scan *scan, const char *id)
 {
 	return (struct verdict_input){
@@ -24,6 +20,12 @@ struct slice judgement_text(struct arena *arena, struct slice text, const char *
 	return arena_printf(arena, "%.*s (%s)", SLICE_ARG(text), id);
 }
 
+struct refusal judgement_other_message(const struct scan *scan, const char *id)
+{
+	struct verdict_input in = input_of(scan, id);
+	return verdict_other_message(&in, scan->recipient);
+}
+
 bool judgement_recipient(struct scan *scan, const char *id, struct refusal *refusal_r)
 {
 	struct verdict_input in = input_of(scan, id);
@@ -34,7 +36,7 @@ bool judgement_recipient(struct scan *scan, const char *id, struct refusal *refu
 	if (verdict.refusal.code != 0)
 		*refusal_r = verdict.refusal;
 	else if (!scan->envelope.prdr && !verdict_can_share(&in, scan->recipient))
-		*refusal_r = refusal_other_message;
+		*refusal_r = verdict_other_message(&in, scan->recipient);
 	else
 		return true;
 	return false;

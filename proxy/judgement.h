@@ -6,8 +6,8 @@
 #include "proxy/smtp_data.h"
 #include "proxy/stats.h"
 
-/* 452 4.5.3: this recipient has to come in a message of its own. */
-extern const struct refusal refusal_other_message;
+/* 452 4.5.3: the scan's current recipient has to come in a message of its own. */
+struct refusal judgement_other_message(const struct scan *scan, const char *id);
 
 /* May the scan's current recipient be accepted, as far as we are concerned?
  * Sets its role. False: the refusal, without the id. */

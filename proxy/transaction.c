@@ -199,8 +199,10 @@ static bool choose_backend(struct transaction *t)
 	 * or with LMTP (and no PRDR), each recipient comes in a message of its own. */
 	bool apart = !route_takes(t->session, backend, mailbox) ||
 		     (backend_config(backend)->protocol == BACKEND_LMTP && t->accepted > 0 && !t->scan->envelope.prdr);
-	if (apart)
-		refuse_recipient(t, &refusal_other_message);
+	if (apart) {
+		const struct refusal another = judgement_other_message(t->scan, t->id);
+		refuse_recipient(t, &another);
+	}
 	return !apart;
 }
 

@@ -125,6 +125,21 @@ def test_different_thresholds_agree_or_come_again(gate):
     assert len(g.backend.messages) == 1
 
 
+def test_words_of_what_is_split(gate):
+    g = gate('policy default { scores = {"SPF_FAIL=8"} replies = {"disagree=451 4.7.1 One at a time, {sender}"} }\n'
+             'policy held { recipients = {held@example.org} quarantine = 3 '
+             'replies = {"other-message=450 4.7.1 {recipient} later, says {policy}"} }\n'
+             'policy strict { recipients = {strict@example.org} reject = 6 scores = {"SPF_FAIL=8"} }')
+    replies, last = send(g, "eve@forged.example", rcpt=("bob@example.org", "held@example.org", "strict@example.org"))
+    assert replies[1][0] == 450 and re.match(r"4\.7\.1 held@example\.org later, says held \(\w{12}\)", replies[1][1])
+    assert last[0] == 451 and last[1].startswith("4.5.3 Recipients' policies differ")  # the strictest's words
+    g.stop()
+    g.conf.write_text(g.text.replace("policy strict { ", 'policy strict { replies = {"disagree=451 4.7.1 One at a time, {sender}"} '))
+    g.start()
+    _, last = send(g, "ada@forged.example", rcpt=("bob@example.org", "strict@example.org"))
+    assert last[0] == 451 and last[1].startswith("4.7.1 One at a time, ada@forged.example (")
+
+
 def test_shadow_policy_is_only_noted(gate):
     g = gate('policy try { shadow = on recipients = {"@example.org"} reject = 6 scores = {"SPF_FAIL=8"} }')
     assert send(g, "eve@forged.example")[1][0] == 250
