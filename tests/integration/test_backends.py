@@ -379,3 +379,44 @@ def test_auth_with_swaks(world, mechanism):
     assert p.returncode == 0, p.stdout + p.stderr
     assert world.wait("sasl", number)
     assert subprocess.run([*cmd, "-ap", "wrong"], capture_output=True).returncode == 28
+
+
+OFFERS_PRDR = FakeBackend.EHLO.replace(b"250 ENHANCED", b"250-PRDR\r\n250 ENHANCED")
+
+
+@pytest.mark.parametrize("chunking", ["", "*"])
+def test_a_real_sender_understands_our_answers(place, chunking):
+    """Exim asks for PRDR: who was refused by the policy of one recipient is bounced for that one alone."""
+    def each(c, _):
+        names = [r.split(b"<")[1].split(b">")[0] for r in backend.messages[-1]["rcpt"]]
+        c.sendall(b"353 each\r\n" + b"".join(b"550 5.7.1 no\r\n" if n.startswith(b"no") else b"250 2.1.5 ok\r\n" for n in names)
+                  + b"250 2.0.0 done\r\n" if len(names) > 1 else b"250 2.0.0 one\r\n")
+        return True
+
+    class Backend(FakeBackend):
+        def _say(self, c, stage, normal=None):
+            return each(c, None) if stage == "content" else super()._say(c, stage, normal)
+    policies = """policy default { tag = off reject = off }
+policy strict { recipients = {strict@example.org} scores = {"FROM_MISSING=50"} reject = 40 }
+"""
+    with Backend(ehlo=OFFERS_PRDR) as backend, Gatehouse(place / "g", backend=backend.port, extra=policies) as g, \
+            Exim(place / "exim", to=g.port, chunking=chunking) as exim:
+        with Client(exim.port) as c:
+            c.hello()
+            assert c.code("MAIL FROM:<a@example.net>") == 250
+            for name in ("bob", "nobody", "strict", "eve"):
+                assert c.code(f"RCPT TO:<{name}@example.org>") == 250
+            assert c.code("DATA") == 354
+            c.send(b"Subject: to four\r\n\r\nx\r\n.\r\n")
+            assert c.reply()[0] == 250
+        end = time.time() + 30
+        while time.time() < end and exim.log().count("example.org> R=") + exim.log().count("@example.org R=") < 4:
+            exim.flush()
+            time.sleep(0.2)
+        log = exim.log()
+        marks = {m[1]: m[0] for m in re.findall(r"(=>|->|\*\*) (\w+)@example\.org", log)}
+        assert {k: v == "**" for k, v in marks.items()} == {"bob": False, "nobody": True, "strict": True, "eve": False}, log + g.log()
+        assert "PRDR" in log
+        line = g.wait_log("event=transaction.*to=bob@example.org,!nobody@example.org,!strict@example.org,eve@example.org")
+        assert line and "action=split" in line, g.log()
+    assert [m["rcpt"] for m in backend.messages[:1]] == [[b"RCPT TO:<%s@example.org>" % n for n in (b"bob", b"nobody", b"eve")]]

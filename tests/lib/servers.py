@@ -145,10 +145,27 @@ def exim_program():
     return exe
 
 
-class Exim:
-    """with Exim(folder) as e: e.port; mail to anybody lands in one maildir."""
+RELAY = """begin routers
+all:
+  driver = manualroute
+  transport = out
+  route_list = * 127.0.0.1
+  self = send
+begin transports
+out:
+  driver = smtp
+  port = {to}
+  hosts_try_prdr = *
+  hosts_try_chunking = {chunking}
+begin retry
+* * F,1h,1s
+"""
 
-    def __init__(self, folder):
+
+class Exim:
+    """with Exim(folder) as e: e.port; mail to anybody lands in one maildir. to: goes on to that port instead, with PRDR."""
+
+    def __init__(self, folder, to=None, chunking=""):
         exe = exim_program() if os.geteuid() == 0 else None
         if exe is None:
             pytest.skip("skipped: Exim can't be had, or this is not root")
@@ -164,7 +181,10 @@ class Exim:
         shutil.copytree(exe.parent.parent / "lib/x86_64-linux-gnu", libs, dirs_exist_ok=True)
         local.chmod(0o4755)
         self.conf = self.folder / "exim.conf"
-        self.conf.write_text(EXIM.format(d=self.folder, exe=local, port=self.port))
+        text = EXIM
+        if to:
+            text = EXIM[:EXIM.index("begin routers")].replace("acl_smtp_data_prdr = each\n", "") + RELAY
+        self.conf.write_text(text.format(d=self.folder, exe=local, port=self.port, to=to, chunking=chunking))
         self.env = {**os.environ, "LD_LIBRARY_PATH": str(libs)}
         # The program knows its user by name; that user is there for it alone.
         for name, line in (("passwd", "Debian-exim:x:65534:65534::/:/bin/false\n"), ("group", "Debian-exim:x:65534:\n")):
