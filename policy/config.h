@@ -77,6 +77,7 @@ struct config_backend {
 	int64_t health_check;       /* ms; 0: only while it fails */
 	int64_t priority, weight;
 	int64_t connections;        /* idle ones kept, per worker */
+	int64_t max_connections;    /* of all, per worker; 0: any number */
 	int64_t connect_timeout, reply_timeout, data_timeout; /* ms */
 	bool transparent;
 };

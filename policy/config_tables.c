@@ -167,6 +167,9 @@ static const struct setting BACKEND[] = {
 	  .help = "Share of the connections among those of one priority" },
 	{ "connections", SETTING_INT, AT(backend, connections), .fallback = "8", .max = 10000,
 	  .help = "Idle connections that each worker keeps for reuse" },
+	{ "max-connections", SETTING_INT, AT(backend, max_connections), .fallback = "0", .max = 100000,
+	  .help = "Connections that each worker has at most at one time; who needs one more waits for it, up to "
+		  "connect-timeout, and gets 451 then. 0: as many as there are clients" },
 	{ "health-check", SETTING_TIME, AT(backend, health_check), .fallback = "60s", .max = DAY,
 	  .help = "A server that nobody has had to do with for so long is connected to, to learn whether it "
 		  "works and what it offers. 0: only while it fails" },

@@ -77,6 +77,8 @@ void backend_destroy(struct backend **backend)
 		backend_connect_cancel(&b->probe);
 	if (b->probe_timer != NULL)
 		event_free(b->probe_timer);
+	if (b->room != NULL)
+		event_free(b->room);
 	free(b);
 	*backend = NULL;
 }
@@ -121,8 +123,35 @@ static void note_health(struct backend *b, bool failed)
 		stats_add(b->worker->stats, b->worker->row, STAT_BACKEND_FAILURES, 1);
 }
 
+/* ---- bounds: who comes when all connections are in use waits for one of them */
+
+static void leave_queue(struct backend_wait *wait)
+{
+	struct backend_wait **at = &wait->backend->queue;
+	if (!wait->queued)
+		return;
+	wait->queued = false;
+	while (*at != wait)
+		at = &(*at)->next;
+	*at = wait->next;
+}
+
+/* Its connection counts by itself from here on, or there will be none. */
+static void give_place_back(struct backend_wait *wait)
+{
+	if (!wait->counted)
+		return;
+	wait->counted = false;
+	wait->backend->open_count--;
+}
+
 static void wait_free(struct backend_wait *wait)
 {
+	leave_queue(wait);
+	if (wait->counted) {
+		give_place_back(wait);
+		backend_has_room(wait->backend);
+	}
 	if (wait->later != NULL)
 		event_free(wait->later);
 	transparent_cancel(&wait->socket);
@@ -152,7 +181,7 @@ static void call_back(evutil_socket_t fd, short what, void *arg)
 	backend_connected_fn *fn = wait->fn;
 	void *fn_arg = wait->arg;
 	char why[sizeof(wait->failure_text)];
-	bool failed = wait->failure != NULL;
+	bool failed = wait->failure != NULL, crowded = wait->crowded;
 	snprintf(why, sizeof(why), "%s", failed ? wait->failure : "");
 	if (conn != NULL)
 		conn->wait = NULL;
@@ -164,7 +193,8 @@ static void call_back(evutil_socket_t fd, short what, void *arg)
 		conn_free(conn);
 		conn = NULL;
 	}
-	note_health(wait->backend, failed);
+	if (!crowded)
+		note_health(wait->backend, failed);
 	wait_free(wait);
 	fn(fn_arg, conn, failed ? why : NULL);
 }
@@ -220,6 +250,7 @@ static void on_socket(void *arg, int fd, int error)
 {
 	struct backend_wait *wait = arg;
 	wait->socket = NULL;
+	give_place_back(wait);
 	wait->failure = NULL;
 	event_del(wait->later);
 	if (fd < 0)
@@ -242,8 +273,83 @@ static void open_transparent(struct backend_wait *wait, const struct ip *ip)
 		fail(wait, "transparent", strerror(errno));
 	} else {
 		wait->failure = "transparent: no socket in time";
+		wait->counted = true;
+		b->open_count++;
 		event_add(wait->later, &limit);
 	}
+}
+
+/* An idle one is of no use to who must not have it. */
+static bool has_room(struct backend *b)
+{
+	size_t most = (size_t)b->config->max_connections;
+	while (most > 0 && b->open_count >= most && b->idle != NULL) {
+		struct backend_conn *conn = b->idle;
+		b->idle = conn->next;
+		b->idle_count--;
+		conn->idle = false;
+		conn_free(conn);
+	}
+	return most == 0 || b->open_count < most;
+}
+
+static void enqueue(struct backend_wait *wait)
+{
+	struct backend *b = wait->backend;
+	struct backend_wait **at = &b->queue;
+	const struct timeval limit = timeval_ms(b->config->connect_timeout);
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = wait;
+	wait->next = NULL;
+	wait->queued = wait->crowded = true;
+	wait->failure = "all connections to it are in use";
+	event_add(wait->later, &limit);
+}
+
+/* False: there is no room. */
+static bool begin(struct backend_wait *wait)
+{
+	struct backend *b = wait->backend;
+	bool by_client = b->config->transparent;
+	wait->conn = wait->fresh || by_client ? NULL : take_idle(b);
+	if (wait->conn != NULL) {
+		wait->conn->wait = wait;
+		greet_begin_idle(wait);
+	} else if (b->address_len == 0) {
+		fail(wait, "connect", "no such address");
+	} else if (!has_room(b)) {
+		return false;
+	} else if (by_client && wait->client.ip.family != 0) {
+		open_transparent(wait, &wait->client.ip);
+	} else {
+		open_with(wait, -1);
+	}
+	return true;
+}
+
+static void on_room(evutil_socket_t fd, short what, void *arg)
+{
+	struct backend *b = arg;
+	(void)fd, (void)what;
+	while (b->queue != NULL && (b->idle != NULL || has_room(b))) {
+		struct backend_wait *wait = b->queue;
+		leave_queue(wait);
+		event_del(wait->later);
+		wait->failure = NULL;
+		wait->crowded = false;
+		if (!begin(wait))
+			enqueue(wait);
+	}
+}
+
+void backend_has_room(struct backend *b)
+{
+	if (b->queue == NULL)
+		return;
+	if (b->room == NULL)
+		b->room = event_new(b->worker->base, -1, 0, on_room, b);
+	event_active(b->room, EV_TIMEOUT, 1);
 }
 
 struct backend_wait *backend_connect(struct backend *b, const struct client *client, bool fresh,
@@ -256,17 +362,9 @@ struct backend_wait *backend_connect(struct backend *b, const struct client *cli
 	wait->later = event_new(b->worker->base, -1, 0, call_back, wait);
 	if ((b->config->client_info != CLIENT_INFO_NONE || b->config->transparent) && client != NULL)
 		copy_client(wait, client);
-	wait->conn = fresh || b->config->transparent ? NULL : take_idle(b);
-	if (wait->conn != NULL) {
-		wait->conn->wait = wait;
-		greet_begin_idle(wait);
-	} else if (b->address_len == 0) {
-		fail(wait, "connect", "no such address");
-	} else if (b->config->transparent && client != NULL && client->ip.family != 0) {
-		open_transparent(wait, &client->ip);
-	} else {
-		open_with(wait, -1);
-	}
+	wait->fresh = fresh;
+	if (b->queue != NULL || !begin(wait))
+		enqueue(wait);
 	return wait;
 }
 
@@ -344,6 +442,7 @@ void backend_conn_release(struct backend_conn **conn_p, bool clean)
 	conn->next = b->idle;
 	b->idle = conn;
 	b->idle_count++;
+	backend_has_room(b);
 	const struct timeval idle = { .tv_sec = IDLE_SECONDS };
 	evtimer_add(&conn->timer, &idle);
 }

@@ -46,6 +46,8 @@ void conn_free(struct backend_conn *conn)
 		conn->released = true;
 		return;
 	}
+	conn->backend->open_count--;
+	backend_has_room(conn->backend);
 	stream_destroy(&conn->stream);
 	evtimer_del(&conn->timer);
 	reply_parser_free(&conn->parser);
@@ -210,6 +212,7 @@ struct backend_conn *conn_open(struct backend *backend, int fd, const char **why
 	struct backend_conn *conn = xcalloc(1, sizeof(*conn));
 	conn->backend = backend;
 	conn->bound = fd >= 0;
+	backend->open_count++;
 	reply_parser_init(&conn->parser, NULL);
 	evtimer_assign(&conn->timer, backend->worker->base, on_timer, conn);
 	conn->stream = stream_connect(backend->worker->base, fd, (struct sockaddr *)&backend->address, backend->address_len,

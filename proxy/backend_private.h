@@ -17,6 +17,9 @@ struct backend {
 	struct backend_conn *idle;  /* newest first */
 	size_t idle_count;
 	struct backend_conn *leaving; /* nobody's any more; a last reply is due */
+	size_t open_count;          /* connections of all kinds, and sockets asked for */
+	struct backend_wait *queue; /* who waits for one to end; oldest first */
+	struct event *room;         /* there may be room for the oldest of them */
 	bool failed;                /* the last connection was */
 	int64_t heard_ms;           /* when it was last known to work */
 	struct event *probe_timer;
@@ -60,6 +63,10 @@ struct backend_wait {
 	/* what the identity commands say, copied */
 	struct client client;
 	struct arena *arena;
+	struct backend_wait *next;  /* in the queue */
+	bool queued, counted;       /* counted: it holds the place of a connection to come */
+	bool fresh;
+	bool crowded;               /* it failed for want of room: the server is none the worse */
 	bool handshaking, encrypted;
 	bool identity_told;
 	bool plain_helo;            /* EHLO was refused */
@@ -73,6 +80,8 @@ void greet_ready(struct backend_wait *wait, const char *why);
 /* fd: a client's socket to connect with (transparent), or -1. */
 struct backend_conn *conn_open(struct backend *backend, int fd, const char **why_r);
 void conn_free(struct backend_conn *conn);
+/* A connection has ended, or can be had again. */
+void backend_has_room(struct backend *backend);
 /* From here on it is ours alone: freed with the backend at the latest. */
 void conn_leaves(struct backend_conn *conn, bool leaves);
 /* Fails all expectations, with why. */

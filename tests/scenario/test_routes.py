@@ -464,3 +464,52 @@ def test_another_server_knows_the_recipients(place):
         assert c.code("RCPT TO:<nobody@example.org>") == 550
         assert c.code("RCPT TO:<eve@example.org>") == 451, "nobody knows: the sender is to come again"
         assert c.code("RCPT TO:<bob@example.org>") == 250
+
+
+def test_connections_are_bounded(place):
+    """Who comes when all are in use waits for one, in turn; who waits too long comes again, and the server is not to blame."""
+    with FakeBackend() as b, Gatehouse(place / "g", backend=b.port,
+                                       backend_settings="max-connections = 2 connect-timeout = 4s") as g:
+        assert offers(g, "8BITMIME")
+        clients = [Client(g.port) for _ in range(6)]
+        for c in clients:
+            c.hello()
+            assert c.code("MAIL FROM:<a@example.net>") == 250
+        for c in clients[:2]:
+            assert c.code("RCPT TO:<b@example.org>") == 250
+        for c in clients[2:]:
+            c.send("RCPT TO:<b@example.org>\r\n")
+            time.sleep(0.05)
+        # One ends its mail, one takes it back, one goes away: each makes room for the next.
+        assert clients[0].code("DATA") == 354
+        clients[0].send(b"Subject: x\r\n\r\ny\r\n.\r\n")
+        assert clients[0].reply()[0] == 250
+        assert clients[2].reply()[0] == 250
+        assert clients[1].code("RSET") == 250
+        assert clients[3].reply()[0] == 250
+        clients[2].close()
+        assert clients[4].reply()[0] == 250
+        code, text = clients[5].reply()
+        assert code == 451 and "4.4.1" in text
+        assert g.wait_log("all connections to it are in use")
+        assert clients[3].code("RSET") == 250
+        assert clients[5].code("RCPT TO:<b@example.org>") == 250
+        for c in clients[3:]:
+            c.close()
+        assert b.connections == 2
+        assert len(b.messages) == 1
+        # A client that leaves the queue leaves no trace in it.
+        with Client(g.port) as one, Client(g.port) as two:
+            for c in (one, two):
+                c.hello()
+                c.code("MAIL FROM:<a@example.net>")
+                assert c.code("RCPT TO:<b@example.org>") == 250
+            with Client(g.port) as c:
+                c.hello()
+                c.code("MAIL FROM:<a@example.net>")
+                c.send("RCPT TO:<b@example.org>\r\n")
+                time.sleep(0.1)
+            assert one.code("RSET") == 250
+        with Client(g.port) as c:
+            c.hello()
+            assert c.mail()[0] == 250
