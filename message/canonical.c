@@ -77,10 +77,16 @@ static size_t put_line(char *out, struct slice text, bool in_head)
 	return len;
 }
 
+/* "From address date", and not a From field with white space before its colon. */
+static bool begins_as_mbox(struct slice file)
+{
+	return slice_starts(file, SLICE("From ")) && !slice_starts(slice_trim_left(slice_from(file, 5)), SLICE(":"));
+}
+
 struct canonical message_canonical(struct arena *arena, struct slice file)
 {
 	struct canonical c = { .bytes = file };
-	if (slice_starts(file, SLICE("From "))) {
+	if (begins_as_mbox(file)) {
 		struct line first = next_line(file, 0);
 		c.mbox_from = first.text;
 		c.bytes = file = slice_from(file, first.next);

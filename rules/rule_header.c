@@ -51,12 +51,18 @@ static struct slice decoded_value(struct rule_scan *s, const struct header *h)
 	return arena_printf(s->arena, "%.*s\n", SLICE_ARG(text));
 }
 
+/* Another filter's word, or a forged one: no rule sees it, as with SpamAssassin. */
+static bool is_seen(const struct header *h)
+{
+	return !h->broken && !slice_starts_nocase(h->name, SLICE("X-Spam-"));
+}
+
 static void add_fields(struct rule_scan *s, struct values *v, struct slice name, bool raw)
 {
 	const struct message *m = s->in.message;
 	for (size_t i = 0; i < m->header_count && v->count < VALUES_MAX; i++) {
 		const struct header *h = &m->headers[i];
-		if (!h->broken && slice_eq_nocase(h->name, name))
+		if (is_seen(h) && slice_eq_nocase(h->name, name))
 			add(v, raw ? raw_value(s->arena, h->value) : decoded_value(s, h));
 	}
 }
@@ -74,6 +80,8 @@ static void add_all(struct rule_scan *s, struct values *v, size_t from, size_t t
 	const struct message *m = s->in.message;
 	for (size_t i = from; i < to && i < m->header_count; i++) {
 		const struct header *h = &m->headers[i];
+		if (!h->broken && !is_seen(h))
+			continue;
 		if (raw)
 			add(v, raw_value(s->arena, h->field));
 		else if (!h->broken)

@@ -96,3 +96,11 @@ def test_actions_and_shadow_over_smtp(place):
         assert b"put aside" not in delivered and b"only watched" in delivered and b"in trial" in delivered
         line = next(x for x in gate.lines if "QUIET" in x and "event=transaction" in x)
         assert "action=accept" in line
+
+
+def test_rules_do_not_see_the_words_of_other_filters(folder):
+    (folder / "r.cf").write_text("header A X-Spam-Flag =~ /YES/\nheader B exists:X-Spam-Status\nheader C ALL =~ /spam-/i\n"
+                                 "header D ALL =~ /^Subject: t$/m\nheader E X-Spam-Relays-Untrusted =~ /192/\n")
+    (folder / "mail.eml").write_bytes(b"X-Spam-Flag: YES\r\nx-spam-status: No\r\n" + MAIL.replace(b"IMAP", b"SMTP"))
+    p = run("scan", "-c", folder / "conf", "--offline", "--json", "--rules", folder / "r.cf", folder / "mail.eml")
+    assert {h["symbol"] for h in json.loads(p.stdout)["hits"]} & set("ABCDE") == {"D", "E"}

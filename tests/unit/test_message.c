@@ -124,6 +124,7 @@ static const struct canonical_case canonical_cases[] = {
 	{ "bare CR", TEXT("A: 1\r2\n\nb\rc\n"), TEXT("A: 1 2\r\n\r\nb\r\nc\r\n"), .cr = true },
 	{ "CR at the end", TEXT("A: 1\n\nb\r"), TEXT("A: 1\r\n\r\nb\r\n\r\n"), .cr = true },
 	{ "NUL", TEXT("A: 1\n\nb\0c\n"), TEXT("A: 1\r\n\r\nb\0c\r\n"), .nul = true },
+	{ "no mbox", TEXT("From : x@y\nA: 1\n\nb\n"), TEXT("From : x@y\r\nA: 1\r\n\r\nb\r\n"), .lf = false },
 	{ "mbox", TEXT("From x@y Thu Jan  1\nA: 1\n\nFrom b\n"), TEXT("A: 1\r\n\r\nFrom b\r\n"), .lf = false },
 	{ "empty", TEXT(""), TEXT(""), .same = true },
 };
