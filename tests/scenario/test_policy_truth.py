@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from fake_backend import FakeBackend
 from gatehouse import Client, Gatehouse
+from test_prdr import PrdrBackend
 
 DOMAINS = [f"d{i}.example" for i in range(5)]
 SCORES = (2, 4, 6, 8)
@@ -47,7 +48,13 @@ def fates(g, token):
     return found
 
 
-def deliver(g, sender, rcpts, token, words):
+def final(answers, recipient, code):
+    """A temporary answer: it comes again."""
+    if code < 400 or code >= 500:
+        answers[recipient] = "taken" if code == 250 else "refused"
+
+
+def deliver(g, sender, rcpts, token, words, param=""):
     """As a mail server does, with retries. recipient → "taken" or "refused"."""
     answers, pending = {}, list(rcpts)
     for _ in range(12):
@@ -55,7 +62,7 @@ def deliver(g, sender, rcpts, token, words):
             break
         with Client(g.port) as c:
             c.hello()
-            assert c.code(f"MAIL FROM:<{sender}>") == 250
+            assert c.code(f"MAIL FROM:<{sender}>{param}") == 250
             inside = []
             for r in pending:
                 code, _ = c.cmd(f"RCPT TO:<{r}>")
@@ -69,21 +76,27 @@ def deliver(g, sender, rcpts, token, words):
             assert c.code("DATA") == 354
             c.send(f"From: {sender}\r\nSubject: {token}\r\n\r\n{words}\r\n.\r\n")
             code, text = c.reply()
-        if code < 400 or code >= 500:
-            for r in inside:
-                answers[r] = "taken" if code == 250 else "refused"
+            if code == 353:
+                for r in inside:
+                    final(answers, r, c.reply()[0])
+                assert c.reply()[0] in (250, 451, 550, 554)
+            else:
+                for r in inside:
+                    final(answers, r, code)
         pending = [r for r in pending if r not in answers]
     assert not pending, f"{pending} never got a final answer"
     return answers
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_each_reply_is_true(tmp_path, seed):
+@pytest.mark.parametrize("kind,seed", [*(("smtp", n) for n in range(5)), ("prdr", 5), ("prdr", 6), ("lmtp", 7)])
+def test_each_reply_is_true(tmp_path, kind, seed):
     rng = random.Random(seed)
     (tmp_path / "own.cf").write_text(RULES)
     text = policies(rng)
-    with FakeBackend() as backend, Gatehouse(tmp_path / "gate", backend=backend.port, extra=text, domains=", ".join(DOMAINS),
-                                             rules=f'rules {{ paths = {{"{tmp_path}/own.cf"}} }}') as g:
+    backend = PrdrBackend(lmtp=kind == "lmtp") if kind != "smtp" else FakeBackend()
+    with backend, Gatehouse(tmp_path / "gate", backend=backend.port, extra=text, domains=", ".join(DOMAINS),
+                            backend_settings="protocol = lmtp" if kind == "lmtp" else "",
+                            rules=f'rules {{ paths = {{"{tmp_path}/own.cf"}} }}') as g:
         g.backend = backend
         for n in range(10):
             words = f"score-{rng.choice(SCORES)} {rng.choice(['odd', ''])}"
@@ -94,7 +107,7 @@ def test_each_reply_is_true(tmp_path, seed):
                 alone.update(deliver(g, f"{token}@example.net", [r], token, words))
                 alone_fate[r] = fates(g, token).get(r, [])
             token = f"t{seed}x{n}x"
-            together = deliver(g, f"{token}@example.net", rcpts, token, words)
+            together = deliver(g, f"{token}@example.net", rcpts, token, words, " PRDR" if kind != "smtp" else "")
             fate = fates(g, token)
             for r in rcpts:
                 assert together[r] == alone[r], (r, words, text)
