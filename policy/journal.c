@@ -162,8 +162,12 @@ struct finding {
 static void find(void *arg, struct slice entry)
 {
 	struct finding *f = arg;
-	struct slice line = slice_from(slice_head(entry, slice_chr(entry, '\n')), 2);
-	if (!slice_eq(slice_head(line, slice_chr(line, ' ')), f->id))
+	struct slice rest = entry, line = SLICE_EMPTY, second = SLICE_EMPTY;
+	slice_split(&rest, '\n', &line);
+	slice_split(&rest, '\n', &second);
+	line = slice_from(line, 2);
+	if (!slice_eq(slice_head(line, slice_chr(line, ' ')), f->id) &&
+	    !(slice_starts(second, SLICE(JOURNAL_QUEUE)) && slice_eq(slice_from(second, sizeof(JOURNAL_QUEUE) - 1), f->id)))
 		return;
 	buf_add_slice(f->out, entry);
 	buf_add_char(f->out, '\n');

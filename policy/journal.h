@@ -19,7 +19,9 @@ void journal_close(struct journal **journal);
 /* entry: a paragraph with its empty line. What can't be written is lost. Thread-safe. */
 void journal_append(struct journal *journal, struct slice entry);
 
-/* Adds every entry of that id to out, those of one file in their order.
+/* The second line of an entry may be this and the id that a mail server gave the message. */
+#define JOURNAL_QUEUE "queue   "
+/* Adds every entry of that id, ours or the server's, to out, those of one file in their order.
  * Returns how many. */
 size_t journal_find(const char *folder, struct slice id, struct buf *out);
 /* Calls fn for each entry of all files. */

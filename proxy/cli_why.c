@@ -12,7 +12,8 @@ static const char usage[] =
 	"usage: gatehouse why [-c FILE] [--record] ID...\n"
 	"Prints what became of a message, and why: its session, each finding with its evidence, each answer of\n"
 	"the name servers, the policy that decided, and what would have made it different. The id stands in\n"
-	"brackets at the end of each answer to a client, in the log, and in the Received field.\n"
+	"brackets at the end of each answer to a client, in the log, and in the Received field. Behind a mail\n"
+	"server's milter its queue id will do.\n"
 	"  --record  every octet of every answer too: a file for gatehouse replay\n"
 	"Exit status 66: the journal has nothing of it (any more).\n";
 

@@ -34,6 +34,11 @@ static void add_session(struct buf *out, const struct scan *scan, const struct j
 	const struct client *c = &scan->client;
 	const struct envelope *v = &scan->envelope;
 	char ip[IP_TEXT_MAX];
+	if (e->queue_id.len > 0) {
+		buf_add_str(out, JOURNAL_QUEUE);
+		journal_add_text(out, e->queue_id, TEXT_MAX);
+		buf_add_char(out, '\n');
+	}
 	buf_printf(out, "client  %s", ip_text(&c->ip, ip));
 	add_pair(out, "name", c->name);
 	add_pair(out, "helo", c->helo);

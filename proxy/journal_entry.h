@@ -9,6 +9,7 @@ struct journal_entry {
 	const char *id;
 	const char *how;                 /* what became of it: "reject", "accept", "recipient refused" … */
 	struct slice reply;              /* what the client was told */
+	struct slice queue_id;           /* the mail server's, of a milter; empty: none */
 	const struct verdict *verdict;   /* of the message; policy NULL: there was none */
 	int recipient;                   /* the one refused, or -1: the message */
 	bool brief;                      /* session and questions stand in an entry before */

@@ -114,6 +114,7 @@ static void add_to_journal(const struct transaction_record *r)
 {
 	const struct journal_entry entry = {
 		.id = r->id, .how = r->action, .reply = slice_str(r->reply), .verdict = r->verdict, .recipient = -1,
+		.queue_id = r->queue_id,
 	};
 	if (journal != NULL)
 		write_entry(r->scan, &entry);

@@ -59,7 +59,7 @@ def program_folder():
 class Sendmail:
     """with Sendmail(folder, backend=port, milter="unix:/…") as s: … s.port"""
 
-    def __init__(self, folder, backend, milter, flags="F=T", delivery="background"):
+    def __init__(self, folder, backend, milter, flags="F=T", delivery="background", filters=None):
         root = program_folder()
         if root is None:
             pytest.skip("skipped: Sendmail can't be had (it takes root, dpkg, m4 and Debian's packages)")
@@ -70,10 +70,11 @@ class Sendmail:
         (self.folder / "service.switch").write_text("hosts\tfiles\naliases\tfiles\n")
         (self.folder / "hosts").write_text("127.0.0.1 localhost\n192.0.2.7 mail.pass.example\n")
         (self.folder / "local-host-names").write_text("")
-        filters = f"INPUT_MAIL_FILTER(`gatehouse', `S={milter}, {flags}, T=C:10s;S:60s;R:60s;E:2m')dnl" if milter else ""
+        if milter:
+            filters = f"INPUT_MAIL_FILTER(`gatehouse', `S={milter}, {flags}, T=C:10s;S:60s;R:60s;E:2m')dnl"
         cf = root / "usr/share/sendmail/cf"
         (self.folder / "sendmail.mc").write_text(MC.format(d=self.folder, backend=backend, port=self.port,
-                                                           filters=filters, delivery=delivery))
+                                                           filters=filters or "", delivery=delivery))
         made = subprocess.run(["m4", f"-D_CF_DIR_={cf}/", f"{cf}/m4/cf.m4", "sendmail.mc"], cwd=self.folder,
                               capture_output=True, text=True)
         assert made.returncode == 0, made.stderr
@@ -108,5 +109,10 @@ class Sendmail:
         return sorted(p.name for p in (self.folder / "queue").glob("[hq]f*"))
 
     def run_queue(self):
-        subprocess.run(["unshare", "--uts", "sh", "-c", f"hostname mail.example.org && {self.program} -q -C {self.folder}/sendmail.cf"],
-                       env=self.environment, cwd=self.folder, capture_output=True, timeout=60)
+        self.run("-q")
+
+    def run(self, *args):
+        """Another of it: mailq, queue runs."""
+        command = f"hostname mail.example.org && exec {self.program} -C {self.folder}/sendmail.cf \"$@\""
+        return subprocess.run(["unshare", "--uts", "sh", "-c", command, "sendmail", *args], env=self.environment, cwd=self.folder,
+                              capture_output=True, text=True, timeout=60).stdout
