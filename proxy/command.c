@@ -429,7 +429,7 @@ static void http_proceed(struct session *s, struct slice arg)
 	const struct bots_settings *bots = snapshot_filter(s->snapshot, bots_filter.name);
 	(void)arg;
 	s->client.manners |= MANNER_HTTP;
-	if (bots->common.enabled && bots->http == BOTS_REJECT)
+	if (bots->http == BOTS_REJECT)
 		session_close(s, 421, "4.7.0", "This is a mail server");
 	else
 		unknown_command(s);

@@ -428,7 +428,7 @@ static void on_content(void *arg, const struct reply *reply, const char *why)
 	}
 	bool prdr = s->d->envelope->prdr && (backend_conn_caps(s->conn)->bits & CAP_PRDR);
 	bool several = next_wanted(s, next_wanted(s, 0) + 1) != SIZE_MAX;
-	if (several && (is_lmtp(s) || (prdr && reply->code == 353))) {
+	if (is_lmtp(s) ? several : prdr && reply->code == 353) {
 		begin_each(s, reply);
 	} else if (reply->code < 400 && !reply_positive(reply)) {
 		stop(s, "4.3.0", DELIVERY_TROUBLE, "gave no final reply to the content");

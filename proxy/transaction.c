@@ -345,9 +345,20 @@ static void feed_body(struct transaction *t, struct slice chunk)
 
 /* ---- the end */
 
-static void on_delivered(void *arg, const struct outcome *o)
+/* Where the backend answers for each though there is but one recipient. */
+static const struct outcome *only_one(const struct transaction *t, const struct outcome *o)
+{
+	const struct envelope *e = &t->scan->envelope;
+	for (size_t i = 0; o->each != NULL && i < e->recipient_count; i++)
+		if (e->recipients[i].accepted && o->each[i].code != 0)
+			return &o->each[i];
+	return o;
+}
+
+static void on_delivered(void *arg, const struct outcome *outcome)
 {
 	struct transaction *t = arg;
+	const struct outcome *o = only_one(t, outcome);
 	struct worker *w = t->session->worker;
 	if (o->positive)
 		stats_add(w->stats, w->row, STAT_ACCEPTED, 1);

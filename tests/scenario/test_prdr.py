@@ -144,6 +144,20 @@ def test_a_backend_that_does_otherwise(gate, instead, want):
         assert [x[0] for x in answers(c, 2)] == want
 
 
+@pytest.mark.parametrize("own,want", [(b"250 2.1.5 ok\r\n", 250), (b"550 5.7.1 no\r\n", 550)])
+def test_a_backend_that_answers_for_each_of_one(gate, own, want):
+    gate.backend.script["content"] = lambda c, f: (c.sendall(b"353 each\r\n" + own + b"250 2.0.0 done\r\n"), True)[1]
+    gate.backend.instead = True
+    gate.backend._say = lambda c, stage, normal=None: FakeBackend._say(gate.backend, c, stage, normal)
+    with Client(gate.port) as c:
+        c.hello()
+        begin(c, ["a@example.org"])
+        assert [x[0] for x in answers(c, 1)] == [want]
+        begin(c, ["a@example.org", "nobody@example.org"])
+        gate.backend.script["content"] = b"250 2.0.0 one for all\r\n"
+        assert [x[0] for x in answers(c, 2)] == [250, 250, 250]
+
+
 def test_each_policy_gets_its_own_answer(gate):
     everybody = [f"{n}@example.org" for n in ("a", "strict", "marked", "later", "held", "b")]
     with Client(gate.port) as c:
