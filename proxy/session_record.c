@@ -7,7 +7,7 @@
 
 #define ANSWERS_MAX (96u << 10) /* octets of one entry */
 #define HITS_MAX 300u
-#define VALUE_MAX 4096u
+#define VALUE_MAX 65536u /* of rdata, RFC 1035 3.2.1 */
 
 /* ---- words: no white space in them, "-" for nothing */
 
@@ -261,7 +261,7 @@ static void read_recipient(struct reading *in)
 		return;
 	to.params = next(in);
 	r->fates[r->envelope.recipient_count] = fate;
-	envelope_add(&r->envelope, &to, in->arena);
+	envelope_add(&r->envelope, &to, in->arena)->accepted = to.accepted;
 }
 
 static size_t words_in(struct slice s)
