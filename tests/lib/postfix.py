@@ -147,4 +147,5 @@ class Postfix:
             if not p.stdout.strip():
                 return True
             time.sleep(0.2)
+        print("still queued:\n" + p.stdout + self.log_text()[-3000:])
         return False

@@ -136,7 +136,7 @@ def exim_program():
     exe = folder / "usr/sbin/exim4"
     if not exe.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        p = subprocess.run(["apt-get", "download", "exim4-daemon-light", "libidn12"], cwd=folder, capture_output=True)
+        p = subprocess.run(["apt-get", "download", "exim4-daemon-light", "libidn12", "libgnutls-dane0"], cwd=folder, capture_output=True)
         if p.returncode != 0:
             return None
         for deb in folder.glob("*.deb"):
