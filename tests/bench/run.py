@@ -38,7 +38,7 @@ def part_proxy():
         for size, sessions, reuse in cases:
             count = {1024: 4000, 10240: 3000, 102400: 600}[size] // (8 if sessions == 1 else 1)
             best = {}
-            for _ in range(3):
+            for _ in range(2):
                 for name, port in (("direct", sink), ("gatehouse", g.port), ("haproxy", hap)):
                     if port is None:
                         continue

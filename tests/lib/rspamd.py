@@ -104,8 +104,8 @@ class Rspamd:
                              text=True).stdout
         return [int(x) for x in out.split()]
 
-    def wait_compiled(self, seconds=120):
-        """Until the workers have their patterns compiled: its helper does that after the start."""
+    def wait_compiled(self, seconds=40):
+        """Until the workers have their patterns compiled: its helper does that after the start, if they aren't kept."""
         end = time.time() + seconds
         while time.time() < end and not re.search(r"\(normal\).*hyperscan database.*loaded", self.log()):
             time.sleep(0.5)
