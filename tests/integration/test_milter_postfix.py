@@ -227,12 +227,14 @@ def test_redirected(servers):
     assert code == 250
     line = gate.wait_log("event=transaction", since=at)
     assert "action=redirect" in line and "redirect=spam@example.org" in line, line
-    deliver(postfix)
-    assert postfix.wait_idle()
     queue_id = re.search(r"queued as (\S+)", text).group(1)
+    end = time.time() + 20
+    while time.time() < end and f"{queue_id}: removed" not in postfix.log_text():
+        time.sleep(0.05)
     new = [f.read_bytes() for f in set(postfix.files()) - before]
     mine = [m for m in new if queue_id.encode() in m]
-    assert len(new) == 2 and len(mine) == 1, [m[:300] for m in new]
+    assert len(mine) == 1, [m[:300] for m in new]
+    assert re.findall(f"{queue_id}: to=<([^>]*)>", postfix.log_text()) == ["spam@example.org"]
     assert b"\nDelivered-To: spam@example.org\n" in mine[0]
     whom = re.findall(rb"(?m)^X-Gatehouse-Original-To: <(.*)>$", mine[0])
     assert len(whom) == 4 and b'"Two Words"@example.org' in whom and b"third+x@example.org" in whom, whom
@@ -534,24 +536,6 @@ def test_a_silent_scanner_holds_a_mail_no_longer_than_the_deadline(place):
         assert 1.5 < time.time() - start < 15
         clamd.behave = None
         assert send(postfix, xclient=None)[0] == 250
-
-
-def test_postfix_waits_as_long_as_we_are_at_it(place):
-    """Its own patience (12 s) would end before our deadline: it is told that we still work."""
-    dkim = b"DKIM-Signature: v=1; a=rsa-sha256; d=slow.example; s=s1; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=aaaa\r\n"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
-        silent.bind(("127.0.0.1", 0))
-        with MilterGate(place / "gate-p", limits="end-deadline = 15s",
-                        extra="filter dkim { on-error = defer }\nfilter spf { enabled = off }\nfilter iprev { enabled = off }\n"
-                              "filter arc { enabled = off }\nfilter dmarc { enabled = off }",
-                        dns=f"forward = {{127.0.0.1@{silent.getsockname()[1]}}} dnssec = no timeout = 60s") as gate, \
-                Postfix(place / "pf-p", extra=main_cf(gate.unix, more="milter_content_timeout = 12s\n")) as postfix:
-            start = time.time()
-            code, text = send(postfix, dkim + SIMPLE, xclient=None)
-            print(code, text, time.time() - start)
-            assert 14 < time.time() - start < 40
-            assert re.search(r"\([0-9a-zBC]{12}\)$", text) if code == 451 else code == 250, (code, text)
-            assert "action=" in gate.wait_log("event=transaction") and "action=abort" not in gate.log()
 
 
 MEMORY = """
