@@ -15,6 +15,7 @@ log_path = {d}/log
 ssl = no
 protocols = lmtp
 default_vsz_limit = 512 M
+default_idle_kill = 1 hours
 auth_mechanisms = plain login scram-sha-1 scram-sha-256
 auth_username_chars =
 passdb {{
