@@ -157,20 +157,21 @@ static bool find_mail(struct command *c, struct arena *arena, struct slice id, s
 
 static int replay(struct command *c, struct arena *arena, struct slice id, const struct session_record *record)
 {
-	struct replay_report report = { .arena = arena, .id = id, .record = record };
+	struct replay_report *report = arena_new(arena, struct replay_report);
 	struct replay_result result;
 	struct replay_input in = { .record = record, .id = arena_str(arena, id), .deadline_ms = DEADLINE_MS };
-	if (!find_mail(c, arena, id, &in.mail, &report.mail_from))
+	*report = (struct replay_report){ .arena = arena, .id = id, .record = record };
+	if (!find_mail(c, arena, id, &in.mail, &report->mail_from))
 		return EX_NOINPUT;
-	report.mail_missing = in.mail.data == NULL && record->has_message;
+	report->mail_missing = in.mail.data == NULL && record->has_message;
 	c->record = record;
-	c->report = &report;
+	c->report = report;
 	struct wait_driver *driver = make_driver(c);
 	if (driver == NULL)
 		return EX_UNAVAILABLE;
 	replay_run(arena, c->snapshot, driver, &in, &result);
 	struct buf out = { 0 };
-	bool same = replay_report_write(&out, &report, &result, c->options.json);
+	bool same = replay_report_write(&out, report, &result, c->options.json);
 	fwrite(out.data, 1, out.len, stdout);
 	buf_free(&out);
 	wait_driver_destroy(&driver);

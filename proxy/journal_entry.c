@@ -19,33 +19,44 @@ static void add_pair(struct buf *out, const char *key, struct slice value)
 	journal_add_text(out, value, TEXT_MAX);
 }
 
-static void add_first_line(struct buf *out, const struct scan *scan, const struct journal_entry *e)
+static void add_first_line(struct buf *out, int64_t now, const char *id, const char *how)
 {
-	time_t t = (time_t)scan->now;
+	time_t t = (time_t)now;
 	struct tm tm;
 	char when[32];
 	gmtime_r(&t, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	buf_printf(out, "= %s %s %s\n", e->id, when, e->how);
+	buf_printf(out, "= %s %s %s\n", id, when, how);
 }
 
-static void add_session(struct buf *out, const struct scan *scan, const struct journal_entry *e)
+static void add_client(struct buf *out, const struct client *c)
 {
-	const struct client *c = &scan->client;
-	const struct envelope *v = &scan->envelope;
 	char ip[IP_TEXT_MAX];
-	if (e->queue_id.len > 0) {
-		buf_add_str(out, JOURNAL_QUEUE);
-		journal_add_text(out, e->queue_id, TEXT_MAX);
-		buf_add_char(out, '\n');
-	}
 	buf_printf(out, "client  %s", ip_text(&c->ip, ip));
 	add_pair(out, "name", c->name);
 	add_pair(out, "helo", c->helo);
 	add_pair(out, "login", c->login);
 	add_pair(out, "tls", c->tls_version);
 	add_pair(out, "listener", slice_str(c->listener));
-	buf_add_str(out, "\nsender  <");
+	buf_add_char(out, '\n');
+}
+
+void journal_entry_of_session(struct buf *out, const struct client *client, const char *id, int64_t now)
+{
+	add_first_line(out, now, id, "session");
+	add_client(out, client);
+}
+
+static void add_session(struct buf *out, const struct scan *scan, const struct journal_entry *e)
+{
+	const struct envelope *v = &scan->envelope;
+	if (e->queue_id.len > 0) {
+		buf_add_str(out, JOURNAL_QUEUE);
+		journal_add_text(out, e->queue_id, TEXT_MAX);
+		buf_add_char(out, '\n');
+	}
+	add_client(out, &scan->client);
+	buf_add_str(out, "sender  <");
 	journal_add_text(out, v->sender.text, TEXT_MAX);
 	buf_add_str(out, ">\n");
 	for (size_t i = 0; e->recipient < 0 && i < v->recipient_count; i++) {
@@ -213,7 +224,7 @@ void journal_entry_write(struct buf *out, const struct scan *scan, const struct 
 		judge(scan, copy.recipient, NULL, NULL, &of_recipient);
 		copy.verdict = &of_recipient;
 	}
-	add_first_line(out, scan, e);
+	add_first_line(out, scan->now, e->id, e->how);
 	if (!e->brief)
 		add_session(out, scan, e);
 	add_verdict(out, scan, e);

@@ -15,6 +15,8 @@ struct journal_entry {
 	bool brief;                      /* session and questions stand in an entry before */
 };
 
+/* How an entry about a session begins: what was said is to follow, and an empty line. */
+void journal_entry_of_session(struct buf *out, const struct client *client, const char *id, int64_t now);
 void journal_entry_write(struct buf *out, const struct scan *scan, const struct journal_entry *entry);
 
 #endif

@@ -13,6 +13,7 @@
 #include "proxy/smtp_syntax.h"
 #include "proxy/tls.h"
 #include "proxy/transaction.h"
+#include "proxy/transaction_log.h"
 
 static void session_run(struct session *s);
 static void say_the_end(struct session *s);
@@ -99,12 +100,31 @@ void session_write(struct session *s, struct slice bytes)
 		stream_flush(s->stream);
 }
 
+#define REFUSALS_KEPT 3 /* of a session, in the journal */
+
+/* Transactions say theirs; what is refused outside of one bears the session's. */
+static bool has_id(const struct session *s, struct slice text)
+{
+	size_t open = slice_rchr(text, '(');
+	if (s->transaction != NULL && slice_find(text, slice_str(s->transaction->id)) != SLICE_NPOS)
+		return true; /* where an administrator's text has it */
+	return open != SLICE_NPOS && slice_ends(text, SLICE(")")) && text.len - open == TRACE_ID_LEN + 2;
+}
+
 void session_reply(struct session *s, unsigned code, const char *enhanced, struct slice text)
 {
-	struct buf out = { 0 };
+	struct buf out = { 0 }, named = { 0 };
+	if (code >= 400 && !has_id(s, text)) {
+		/* Who makes mistake after mistake doesn't fill the journal. */
+		if (s->refusals++ < REFUSALS_KEPT && s->commands > 0)
+			transaction_log_session(&s->client, s->id, worker_now_unix(s->worker), code, enhanced, text);
+		buf_printf(&named, "%.*s (%s)", SLICE_ARG(text), s->id);
+		text = buf_slice(&named);
+	}
 	reply_format(&out, code, enhanced, text);
 	session_write(s, buf_slice(&out));
 	buf_free(&out);
+	buf_free(&named);
 }
 
 void session_printf(struct session *s, unsigned code, const char *enhanced, const char *fmt, ...)

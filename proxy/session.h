@@ -50,7 +50,7 @@ struct session {
 	bool greeted, handshaking;
 	bool slow;                   /* an error was answered: the next command may have to wait */
 	uint64_t skip;               /* octets of a refused chunk, to be read and thrown away */
-	uint32_t commands, errors, unknown, messages;
+	uint32_t commands, errors, unknown, messages, refusals;
 	int64_t started, deadline;   /* monotonic ms */
 	char id[TRACE_ID_LEN + 1];
 };

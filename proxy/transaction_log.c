@@ -137,6 +137,20 @@ void transaction_log_recipient(const struct scan *scan, const char *id, const st
 	write_entry(scan, &entry);
 }
 
+void transaction_log_session(const struct client *client, const char *id, int64_t now, unsigned code,
+			     const char *enhanced, struct slice text)
+{
+	struct buf out = { 0 };
+	if (journal == NULL)
+		return;
+	journal_entry_of_session(&out, client, id, now);
+	buf_printf(&out, "reply   %u %s ", code, enhanced ? enhanced : "");
+	journal_add_text(&out, text, 200);
+	buf_add_str(&out, "\n\n");
+	journal_append(journal, buf_slice(&out));
+	buf_free(&out);
+}
+
 void transaction_log(const struct transaction_record *r)
 {
 	struct line l = { .count = 0 };

@@ -23,6 +23,10 @@ void transaction_log(const struct transaction_record *record);
 /* The scan's current recipient was refused: into the journal. reply: without the id. */
 void transaction_log_recipient(const struct scan *scan, const char *id, const struct refusal *reply);
 
+/* A refusal outside of a transaction: into the journal. text: without the id. */
+void transaction_log_session(const struct client *client, const char *id, int64_t now, unsigned code,
+			     const char *enhanced, struct slice text);
+
 /* Opens this process's journal, by the configuration. Once, before threads begin. */
 void transaction_log_open(const struct config *config, unsigned row);
 void transaction_log_close(void);

@@ -206,3 +206,20 @@ def test_promote_does_not_guess(gate):
     assert "by hand" in shadow(g, "promote", "--write", "two", status=69)  # two on one line
     assert "by hand" in shadow(g, "promote", "--write", "quoted", status=69)
     assert g.conf.read_text() == before
+
+
+def test_what_is_refused_outside_of_a_message_has_an_id(place):
+    with FakeBackend() as b, Gatehouse(place / "g", backend=b.port, limits="errors = 4") as gate:
+        with Client(gate.port) as c:
+            c.cmd("HELO mail.example.net")
+            code, text = c.cmd("MAIL TO:<x@example.net>")
+            session = re.search(r"\((\w{12})\)$", text)[1]
+            assert code == 501
+            told = [c.cmd("RCPT TO:<bob@example.org>"), c.cmd("FOO"), c.cmd("DATA"), c.cmd("BAR")]
+            assert [code for code, _ in told] == [503, 500, 503, 421]
+            assert all(text.endswith(f"({session})") for _, text in told)
+        p = subprocess.run([gate.program, "why", "-c", str(gate.conf), session], capture_output=True, text=True)
+        assert p.returncode == 0, p.stderr
+        assert re.search(rf"^= {session} \S+Z session$", p.stdout, re.M) and "helo=mail.example.net" in p.stdout
+        assert re.search(r"^reply   501 5\.5\.4 ", p.stdout, re.M) and "reply   503" in p.stdout
+        assert p.stdout.count("\nreply ") == 3, "a session's mistakes don't fill the journal"
