@@ -99,6 +99,8 @@ class Postfix:
         os.chown(self.folder / "mail", user.pw_uid, user.pw_gid)
         os.chown(self.folder / "data", pwd.getpwnam("postfix").pw_uid, -1)
         self.log = Path("/var/log") / f"gatehouse-test-{self.port}.log"
+        self.log.touch()
+        self.log.chmod(0o666)  # postsuper has given root up when it finds a killed cleanup's file, and would say so
         self.conf = self.folder / "conf"
         (self.conf / "main.cf").write_text(MAIN.format(d=self.folder, domains=domains, uid=user.pw_uid, gid=user.pw_gid,
                                                        extra=extra, mynetworks=mynetworks, xclient=xclient, log=self.log))
@@ -116,7 +118,7 @@ class Postfix:
         return subprocess.run(["postfix", "-c", str(self.conf), *args], capture_output=True, text=True)
 
     def start(self):
-        """Again for a while: the last daemons of a stopped one make its check of the queue fail."""
+        """Again for a while: the last daemons of a stopped one may still be at the queue."""
         end = time.time() + 20
         while (p := self.postfix("start")).returncode != 0 and time.time() < end:
             time.sleep(0.5)
