@@ -45,10 +45,18 @@ static struct slice raw_value(struct arena *arena, struct slice value)
 	return slice_make(out, n);
 }
 
+static struct slice with_line_end(struct arena *arena, struct slice text)
+{
+	char *out = arena_alloc(arena, text.len + 1);
+	if (text.len > 0)
+		memcpy(out, text.data, text.len);
+	out[text.len] = '\n';
+	return slice_make(out, text.len + 1);
+}
+
 static struct slice decoded_value(struct rule_scan *s, const struct header *h)
 {
-	struct slice text = message_header_text(s->in.message, h);
-	return arena_printf(s->arena, "%.*s\n", SLICE_ARG(text));
+	return with_line_end(s->arena, message_header_text(s->in.message, h));
 }
 
 /* Another filter's word, or a forged one: no rule sees it, as with SpamAssassin. */
@@ -62,7 +70,7 @@ static void add_fields(struct rule_scan *s, struct values *v, struct slice name,
 	const struct message *m = s->in.message;
 	for (size_t i = 0; i < m->header_count && v->count < VALUES_MAX; i++) {
 		const struct header *h = &m->headers[i];
-		if (is_seen(h) && slice_eq_nocase(h->name, name))
+		if (slice_eq_nocase(h->name, name) && is_seen(h))
 			add(v, raw ? raw_value(s->arena, h->value) : decoded_value(s, h));
 	}
 }
@@ -183,22 +191,22 @@ static void get_envelope_from(struct rule_scan *s, struct values *v, bool raw)
 }
 
 static const struct pseudo_header {
-	const char *name;
+	struct slice name;
 	bool exact;           /* of that case only */
 	void (*get)(struct rule_scan *, struct values *, bool raw);
 } pseudo_headers[] = {
-	{ "ALL", true, get_all },
-	{ "ALL-TRUSTED", true, get_all_trusted },
-	{ "ALL-UNTRUSTED", true, get_all_untrusted },
-	{ "ALL-INTERNAL", true, get_all_internal },
-	{ "ALL-EXTERNAL", true, get_all_external },
-	{ "MESSAGEID", true, add_message_ids },
-	{ "ToCc", false, get_to_cc },
-	{ "EnvelopeFrom", false, get_envelope_from },
-	{ "X-Spam-Relays-Trusted", false, get_trusted },
-	{ "X-Spam-Relays-Untrusted", false, get_untrusted },
-	{ "X-Spam-Relays-Internal", false, get_internal },
-	{ "X-Spam-Relays-External", false, get_external },
+	{ { "ALL", sizeof("ALL") - 1 }, true, get_all },
+	{ { "ALL-TRUSTED", sizeof("ALL-TRUSTED") - 1 }, true, get_all_trusted },
+	{ { "ALL-UNTRUSTED", sizeof("ALL-UNTRUSTED") - 1 }, true, get_all_untrusted },
+	{ { "ALL-INTERNAL", sizeof("ALL-INTERNAL") - 1 }, true, get_all_internal },
+	{ { "ALL-EXTERNAL", sizeof("ALL-EXTERNAL") - 1 }, true, get_all_external },
+	{ { "MESSAGEID", sizeof("MESSAGEID") - 1 }, true, add_message_ids },
+	{ { "ToCc", sizeof("ToCc") - 1 }, false, get_to_cc },
+	{ { "EnvelopeFrom", sizeof("EnvelopeFrom") - 1 }, false, get_envelope_from },
+	{ { "X-Spam-Relays-Trusted", sizeof("X-Spam-Relays-Trusted") - 1 }, false, get_trusted },
+	{ { "X-Spam-Relays-Untrusted", sizeof("X-Spam-Relays-Untrusted") - 1 }, false, get_untrusted },
+	{ { "X-Spam-Relays-Internal", sizeof("X-Spam-Relays-Internal") - 1 }, false, get_internal },
+	{ { "X-Spam-Relays-External", sizeof("X-Spam-Relays-External") - 1 }, false, get_external },
 };
 
 static void get_values(struct rule_scan *s, const struct header_selector *sel, struct values *v)
@@ -206,8 +214,7 @@ static void get_values(struct rule_scan *s, const struct header_selector *sel, s
 	bool raw = (sel->parts & (HEADER_RAW | HEADER_ADDR | HEADER_NAME)) != 0;
 	for (size_t i = 0; i < sizeof(pseudo_headers) / sizeof(*pseudo_headers); i++) {
 		const struct pseudo_header *p = &pseudo_headers[i];
-		struct slice name = slice_str(p->name);
-		if (p->exact ? slice_eq(sel->name, name) : slice_eq_nocase(sel->name, name)) {
+		if (p->exact ? slice_eq(sel->name, p->name) : slice_eq_nocase(sel->name, p->name)) {
 			p->get(s, v, raw);
 			return;
 		}
