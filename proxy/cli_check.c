@@ -2,7 +2,6 @@
  * gatehouse check: reads the configuration as `run` would, and says what is
  * wrong and what is dangerous.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include "proxy/cli_check_report.h"
 #include "proxy/check_policy.h"
 #include "proxy/cli_config.h"
+#include "proxy/cli_usage.h"
 #include "proxy/commands.h"
 #include "proxy/rules_setup.h"
 #include "proxy/tls.h"
@@ -48,7 +48,7 @@ static enum mode read_options(int argc, char **argv, struct options *o)
 	enum mode mode = MODE_CHECK;
 	int c;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:hv", long_options, NULL)) != -1) {
+	while ((c = cli_option("check", argc, argv, ":c:hv", long_options)) != -1) {
 		switch (c) {
 		case 'c': o->config = optarg; break;
 		case 'r': cli_paths_add(&o->rules, optarg); break;
@@ -60,7 +60,7 @@ static enum mode read_options(int argc, char **argv, struct options *o)
 		}
 	}
 	if (optind < argc && o->rules.count == 0) {
-		fprintf(stderr, "gatehouse check: unexpected argument '%s'\n", argv[optind]);
+		cli_bad_usage("check", "unexpected argument '%s'", argv[optind]);
 		return MODE_BAD;
 	}
 	for (; optind < argc; optind++)
@@ -146,7 +146,7 @@ int cli_check(int argc, char **argv)
 	case MODE_CHECK: status = check(&o); break;
 	case MODE_REFERENCE: config_print_reference(stdout, filter_sections()); break;
 	case MODE_HELP: fputs(usage, stdout); break;
-	case MODE_BAD: fputs(usage, stderr); status = EX_USAGE; break;
+	case MODE_BAD: status = EX_USAGE; break;
 	}
 	cli_paths_free(&o.rules);
 	return status;

@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,11 +18,6 @@
 #include "filters/pipeline.h"
 #include "policy/config_tables.h"
 #include "proxy/cli_config.h"
-
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' }, { "write", no_argument, NULL, 'w' },
-	{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
-};
 
 struct change {
 	struct slice what;         /* "policy trial" */
@@ -341,27 +335,15 @@ static const struct config *read_config(struct arena *arena, const char *path)
 	return config;
 }
 
-int cli_promote(int argc, char **argv, const char *usage)
+int cli_promote(const char *path, bool write, char **names, int count)
 {
-	const char *path = NULL;
-	struct promote p = { 0 };
-	int c, status = EX_OK;
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
-		if (c == 'c')
-			path = optarg;
-		else if (c == 'w')
-			p.write = true;
-		else
-			return fputs(usage, c == 'h' ? stdout : stderr), c == 'h' ? EX_OK : EX_USAGE;
-	}
-	if (optind == argc)
-		return fputs(usage, stderr), EX_USAGE;
-	for (int i = optind; i < argc && status == EX_OK; i++) {
+	struct promote p = { .write = write };
+	int status = EX_OK;
+	for (int i = 0; i < count && status == EX_OK; i++) {
 		/* Anew for each: lines may have moved. */
 		p.arena = arena_create();
 		p.config = read_config(p.arena, path);
-		status = p.config != NULL ? promote_name(&p, argv[i]) : EX_CONFIG;
+		status = p.config != NULL ? promote_name(&p, names[i]) : EX_CONFIG;
 		arena_destroy(&p.arena);
 	}
 	if (status == EX_OK)

@@ -1,5 +1,4 @@
 /* gatehouse quarantine: what was put aside, and letting it go. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -9,6 +8,7 @@
 #include "base/log.h"
 #include "policy/quarantine.h"
 #include "proxy/cli_config.h"
+#include "proxy/cli_usage.h"
 #include "proxy/commands.h"
 #include "proxy/release.h"
 
@@ -20,7 +20,9 @@ static const char usage[] =
 	"list     one line a mail: id, time, score, sender, recipients, subject\n"
 	"show     the message, as the server behind would have had it; its envelope on stderr\n"
 	"release  hands mails to the server behind, each once: --again repeats it, --to sends it to somebody else\n"
-	"expire   removes what is older than state.quarantine-keep, or than AGE (7d, 12h)\n";
+	"expire   removes what is older than state.quarantine-keep, or than AGE (7d, 12h)\n"
+	"  -c, --config FILE  default: " GATEHOUSE_CONF ", else built-in defaults\n"
+	"  --json             an object a line\n";
 
 struct options {
 	const char *config, *to, *older;
@@ -113,7 +115,8 @@ static bool list_json(void *arg, const struct quarantine_entry *e)
 
 static int list(struct command *c, int argc, char **argv)
 {
-	(void)argc, (void)argv;
+	if (argc != 0)
+		return cli_bad_usage("quarantine", "unexpected argument '%s'", argv[0]);
 	size_t bad = quarantine_each(c->dir, c->options.json ? list_json : list_text, c);
 	if (bad > 0)
 		fprintf(stderr, "gatehouse quarantine: %zu files can't be read\n", bad);
@@ -126,10 +129,8 @@ static int show(struct command *c, int argc, char **argv)
 {
 	struct quarantine_open mail;
 	char error[QUARANTINE_ERROR_MAX];
-	if (argc != 1) {
-		fputs(usage, stderr);
-		return EX_USAGE;
-	}
+	if (argc != 1)
+		return cli_bad_usage("quarantine", "show needs the id of one mail");
 	if (!quarantine_open(c->dir, slice_str(argv[0]), false, &mail, error)) {
 		fprintf(stderr, "gatehouse quarantine: %s\n", error);
 		return EX_NOINPUT;
@@ -194,10 +195,8 @@ static int release(struct command *c, int argc, char **argv)
 	int status = EX_OK;
 	const struct config_log *log = c->snapshot->config->log;
 	log_open((enum log_target)log->target, (enum log_format)log->format, (enum log_level)log->level, "quarantine");
-	if (argc < 1) {
-		fputs(usage, stderr);
-		return EX_USAGE;
-	}
+	if (argc < 1)
+		return cli_bad_usage("quarantine", "release needs the id of a mail");
 	for (int i = 0; i < argc; i++) {
 		int one = release_one(c, argv[i]);
 		status = one != EX_OK ? one : status;
@@ -211,11 +210,10 @@ static int expire(struct command *c, int argc, char **argv)
 {
 	const struct config_state *state = c->snapshot->config->state;
 	int64_t keep = state->quarantine_keep;
-	(void)argv;
-	if (argc != 0 || (c->options.older != NULL && !setting_parse_time(slice_str(c->options.older), &keep))) {
-		fputs(usage, stderr);
-		return EX_USAGE;
-	}
+	if (argc != 0)
+		return cli_bad_usage("quarantine", "unexpected argument '%s'", argv[0]);
+	if (c->options.older != NULL && !setting_parse_time(slice_str(c->options.older), &keep))
+		return cli_bad_usage("quarantine", "--older: '%s' is not an age (7d, 12h)", c->options.older);
 	size_t n = quarantine_expire(c->dir, (int64_t)time(NULL) - keep / 1000, state->quarantine_size);
 	printf("%zu removed\n", n);
 	return EX_OK;
@@ -227,13 +225,14 @@ static const struct {
 	const char *name;
 	int (*run)(struct command *c, int argc, char **argv);
 } verbs[] = { { "list", list }, { "show", show }, { "release", release }, { "expire", expire } };
+#define VERBS (sizeof(verbs) / sizeof(*verbs))
 
 /* 0: go on; else an exit status to leave with, less one. */
 static int read_options(int argc, char **argv, struct options *o)
 {
 	int c;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+	while ((c = cli_option("quarantine", argc, argv, ":c:h", long_options)) != -1) {
 		switch (c) {
 		case 'c': o->config = optarg; break;
 		case 't': o->to = optarg; break;
@@ -241,7 +240,7 @@ static int read_options(int argc, char **argv, struct options *o)
 		case 'j': o->json = true; break;
 		case 'a': o->again = true; break;
 		case 'h': fputs(usage, stdout); return EX_OK + 1;
-		default: fputs(usage, stderr); return EX_USAGE + 1;
+		default: return EX_USAGE + 1;
 		}
 	}
 	return 0;
@@ -268,9 +267,11 @@ int cli_quarantine(int argc, char **argv)
 	int leave = read_options(argc, argv, &c.options);
 	if (leave != 0)
 		return leave - 1;
-	const char *verb = optind < argc ? argv[optind++] : "";
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-		if (strcmp(verbs[i].name, verb) != 0)
+	const char *names[VERBS + 1] = { NULL };
+	const char *verb = optind < argc ? argv[optind++] : NULL;
+	for (size_t i = 0; i < VERBS; i++) {
+		names[i] = verbs[i].name;
+		if (verb == NULL || strcmp(verbs[i].name, verb) != 0)
 			continue;
 		if (!read_snapshot(&c))
 			return EX_CONFIG;
@@ -278,6 +279,5 @@ int cli_quarantine(int argc, char **argv)
 		snapshot_release(&c.snapshot);
 		return status;
 	}
-	fputs(usage, stderr);
-	return EX_USAGE;
+	return cli_bad_verb("quarantine", verb, names);
 }

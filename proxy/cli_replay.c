@@ -3,7 +3,6 @@
  * what would become of it under today's. Exit status: 0 the same, 1 another
  * action, else as sysexits(3).
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -15,6 +14,7 @@
 #include "policy/kept.h"
 #include "policy/quarantine.h"
 #include "proxy/cli_config.h"
+#include "proxy/cli_usage.h"
 #include "proxy/commands.h"
 #include "proxy/mail_source.h"
 #include "proxy/replay.h"
@@ -246,7 +246,7 @@ static int read_options(int argc, char **argv, struct options *o)
 {
 	int c;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+	while ((c = cli_option("replay", argc, argv, ":c:h", long_options)) != -1) {
 		switch (c) {
 		case 'c': o->config = optarg; break;
 		case 'R': cli_paths_add(&o->rules, optarg); break;
@@ -255,13 +255,14 @@ static int read_options(int argc, char **argv, struct options *o)
 		case 'a': o->ask = true; break;
 		case 'j': o->json = true; break;
 		case 'h': fputs(usage, stdout); return EX_OK + 1;
-		default: fputs(usage, stderr); return EX_USAGE + 1;
+		default: return EX_USAGE + 1;
 		}
 	}
-	if (optind < argc && (o->mail == NULL || optind + 1 == argc))
-		return 0;
-	fputs(usage, stderr);
-	return EX_USAGE + 1;
+	if (optind == argc)
+		return cli_bad_usage("replay", "an id, or a file of gatehouse why --record, is needed") + 1;
+	if (o->mail != NULL && optind + 1 < argc)
+		return cli_bad_usage("replay", "--mail is the mail of one id; here are several") + 1;
+	return 0;
 }
 
 int cli_replay(int argc, char **argv)

@@ -1,5 +1,4 @@
 /* gatehouse rules: what rules there are, and what one of them does. */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -8,6 +7,7 @@
 #include "base/nearest.h"
 #include "filters/symbols.h"
 #include "proxy/cli_config.h"
+#include "proxy/cli_usage.h"
 #include "proxy/commands.h"
 #include "proxy/rules_setup.h"
 #include "rules/rule_eval.h"
@@ -19,10 +19,13 @@ static const char usage[] =
 	"       gatehouse rules explain NAME... [-c FILE] [--rules PATH]...\n"
 	"       gatehouse rules test [-c FILE] [--rules PATH]...\n"
 	"       gatehouse rules functions\n"
-	"list     name, type, score and whether it can be honoured; --all: of sub-rules (__NAME) too\n"
-	"explain  where a rule stands, what it says, how it is matched and what it is made of\n"
-	"test     tries the `test` lines of the rule files; exit status 1 if one fails\n"
-	"functions  what `eval:` may call, with how many arguments\n";
+	"list       name, type, score and whether it can be honoured; --all: of sub-rules (__NAME) too\n"
+	"explain    where a rule or a filter's symbol stands, what it says, how it is matched, what it is made of\n"
+	"test       tries the `test` lines of the rule files; exit status 1 if one fails\n"
+	"functions  what `eval:` may call, with how many arguments\n"
+	"  -c, --config FILE  default: " GATEHOUSE_CONF ", else built-in defaults\n"
+	"  --rules PATH       rule file or folder, instead of the configuration's; may be repeated\n"
+	"  --json             an object a line\n";
 
 struct options {
 	const char *config;
@@ -273,35 +276,52 @@ static int with_rules(const struct options *o, const char *what, char **rest, in
 	return status;
 }
 
+/* 0: go on; else 'h', or '?' which has been told of. */
+static int read_options(int argc, char **argv, struct options *o)
+{
+	int c;
+	optind = 1;
+	while ((c = cli_option("rules", argc, argv, ":c:h", long_options)) != -1) {
+		switch (c) {
+		case 'c': o->config = optarg; break;
+		case 'R': cli_paths_add(&o->rules, optarg); break;
+		case 'a': o->all = true; break;
+		case 'j': o->json = true; break;
+		default: return c;
+		}
+	}
+	return 0;
+}
+
+static int run_verb(const struct options *o, char **words, int count)
+{
+	static const char *const verbs[] = { "list", "explain", "test", "functions", NULL };
+	const char *verb = count > 0 ? words[0] : "";
+	size_t i = 0;
+	while (verbs[i] != NULL && strcmp(verbs[i], verb) != 0)
+		i++;
+	if (verbs[i] == NULL)
+		return cli_bad_verb("rules", count > 0 ? verb : NULL, verbs);
+	if (strcmp(verb, "explain") == 0 && count == 1)
+		return cli_bad_usage("rules", "explain needs the name of a rule");
+	if (strcmp(verb, "explain") != 0 && count > 1)
+		return cli_bad_usage("rules", "unexpected argument '%s'", words[1]);
+	if (strcmp(verb, "functions") == 0)
+		return list_functions();
+	return with_rules(o, verb, words + 1, count - 1);
+}
+
 int cli_rules(int argc, char **argv)
 {
 	struct options o = { .config = NULL };
-	int c, status = EX_USAGE;
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
-		if (c == 'h' || c == '?') {
-			fputs(usage, c == 'h' ? stdout : stderr);
-			cli_paths_free(&o.rules);
-			return c == 'h' ? EX_OK : EX_USAGE;
-		}
-		if (c == 'c')
-			o.config = optarg;
-		else if (c == 'R')
-			cli_paths_add(&o.rules, optarg);
-		else if (c == 'a')
-			o.all = true;
-		else
-			o.json = true;
+	int status = EX_USAGE;
+	int c = read_options(argc, argv, &o);
+	if (c == 'h') {
+		fputs(usage, stdout);
+		status = EX_OK;
+	} else if (c == 0) {
+		status = run_verb(&o, argv + optind, argc - optind);
 	}
-	const char *what = optind < argc ? argv[optind] : "";
-	int count = argc - optind - 1;
-	if ((strcmp(what, "list") == 0 && count == 0) || (strcmp(what, "test") == 0 && count == 0) ||
-	    (strcmp(what, "explain") == 0 && count > 0))
-		status = with_rules(&o, what, argv + optind + 1, count);
-	else if (strcmp(what, "functions") == 0 && count == 0)
-		status = list_functions();
-	else
-		fputs(usage, stderr);
 	cli_paths_free(&o.rules);
 	return status;
 }

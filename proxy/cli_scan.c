@@ -3,7 +3,6 @@
  * it. Exit status: 0 nothing to refuse, 1 something tagged or worse, else as
  * sysexits(3).
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -15,6 +14,7 @@
 #include "filters/registry.h"
 #include "message/address.h"
 #include "proxy/cli_config.h"
+#include "proxy/cli_usage.h"
 #include "proxy/commands.h"
 #include "proxy/mail_source.h"
 #include "proxy/rules_setup.h"
@@ -68,21 +68,14 @@ static const struct option long_options[] = {
 
 enum mode { MODE_SCAN, MODE_HELP, MODE_BAD };
 
-static enum mode bad_usage(const char *what, const char *value)
-{
-	fprintf(stderr, "gatehouse scan: %s%s\n%s", what, value, usage);
-	return MODE_BAD;
-}
-
-/* False: it has a bad value. */
-static bool take_option(int c, struct options *o)
+/* What its value should be; NULL: it is that. */
+static const char *take_option(int c, struct options *o)
 {
 	uint64_t unix_time = 0;
-	bool ok = true;
 	switch (c) {
 	case 'c': o->config = optarg; break;
 	case 'R': cli_paths_add(&o->rules, optarg); break;
-	case 'i': ok = ip_parse(slice_str(optarg), &o->mail.client); break;
+	case 'i': return ip_parse(slice_str(optarg), &o->mail.client) ? NULL : "an IP address";
 	case 'n': o->mail.client_name = slice_str(optarg); break;
 	case 'e': o->mail.helo = slice_str(optarg); break;
 	case 'f': o->from = optarg; break;
@@ -92,31 +85,32 @@ static bool take_option(int c, struct options *o)
 	case 'j': o->json = true; break;
 	case 'v': o->verbose = true; break;
 	case 'o': o->offline = true; break;
-	case 's': ok = slice_u64(slice_str(optarg), 100000, &o->slowest); break;
+	case 's': return slice_u64(slice_str(optarg), 100000, &o->slowest) ? NULL : "a number up to 100000";
 	default:
-		ok = slice_u64(slice_str(optarg), INT64_MAX, &unix_time);
+		if (!slice_u64(slice_str(optarg), INT64_MAX, &unix_time))
+			return "a time in seconds since 1970";
 		o->mail.now = (int64_t)unix_time;
 	}
-	return ok;
+	return NULL;
 }
 
 static enum mode read_options(int argc, char **argv, struct options *o)
 {
 	int c;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:vh", long_options, NULL)) != -1) {
-		if (c == 'h')
-			return MODE_HELP;
-		if (c == '?') {
-			fputs(usage, stderr);
+	while ((c = cli_option("scan", argc, argv, ":c:vh", long_options)) != -1) {
+		if (c == 'h' || c == '?')
+			return c == 'h' ? MODE_HELP : MODE_BAD;
+		const char *expected = take_option(c, o);
+		if (expected != NULL) {
+			cli_bad_value("scan", long_options, c, expected);
 			return MODE_BAD;
 		}
-		if (!take_option(c, o))
-			return bad_usage("bad value: ", optarg);
 	}
-	if (optind == argc)
-		return bad_usage("what is to be scanned?", "");
-	return MODE_SCAN;
+	if (optind < argc)
+		return MODE_SCAN;
+	cli_bad_usage("scan", "what is to be scanned?");
+	return MODE_BAD;
 }
 
 /* ---- progress, on a terminal ---- */

@@ -3,7 +3,6 @@
  * done, counted out of the journal. A mail is spam here if it was tagged or
  * worse, whatever the shadow said.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -12,6 +11,7 @@
 #include "base/json.h"
 #include "policy/journal.h"
 #include "proxy/cli_config.h"
+#include "proxy/cli_usage.h"
 #include "proxy/cli_promote.h"
 #include "proxy/commands.h"
 
@@ -21,11 +21,14 @@ static const char usage[] =
 	"Counts, over the journal, what ran in shadow: each symbol with the ham and spam it was found in, and each\n"
 	"symbol, list and policy with the ham and spam it would have refused. Spam is what was tagged or worse.\n"
 	"promote makes it real: NAME is a symbol or rule, or the name of a filter, policy, list or dnslist section,\n"
-	"with that word in front if several have it (\"policy trial\"). It shows which line to change; --write changes it.\n";
+	"with that word in front if several have it (\"policy trial\"). It shows which line to change; --write changes it.\n"
+	"  -c, --config FILE  default: " GATEHOUSE_CONF ", else built-in defaults\n"
+	"  --json             one JSON object\n";
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' }, { "json", no_argument, NULL, 'j' },
-	{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+	{ "write", no_argument, NULL, 'w' },        { "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 struct row {
@@ -153,23 +156,10 @@ static void print_json(const struct summary *s)
 	buf_free(&out);
 }
 
-int cli_shadow(int argc, char **argv)
+static int summarize(const char *path, bool json)
 {
-	const char *path = NULL;
 	char folder[1100];
-	int c, status = EX_CONFIG;
-	bool json = false;
-	optind = 1;
-	if (argc > 1 && strcmp(argv[1], "promote") == 0)
-		return cli_promote(argc - 1, argv + 1, usage);
-	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
-		if (c == 'c')
-			path = optarg;
-		else if (c == 'j')
-			json = true;
-		else
-			return fputs(usage, c == 'h' ? stdout : stderr), c == 'h' ? EX_OK : EX_USAGE;
-	}
+	int status = EX_CONFIG;
 	struct summary s = { .arena = arena_create() };
 	struct config_errors errors = { .arena = s.arena };
 	const struct config *config = cli_config_read(s.arena, path, NULL, &errors);
@@ -189,4 +179,31 @@ int cli_shadow(int argc, char **argv)
 	free(s.rows);
 	arena_destroy(&s.arena);
 	return status;
+}
+
+int cli_shadow(int argc, char **argv)
+{
+	static const char *const verbs[] = { "promote", NULL };
+	const char *path = NULL;
+	bool json = false, write = false;
+	int c;
+	optind = 1;
+	while ((c = cli_option("shadow", argc, argv, ":c:h", long_options)) != -1) {
+		switch (c) {
+		case 'c': path = optarg; break;
+		case 'j': json = true; break;
+		case 'w': write = true; break;
+		case 'h': fputs(usage, stdout); return EX_OK;
+		default: return EX_USAGE;
+		}
+	}
+	char **words = argv + optind;
+	int count = argc - optind;
+	if (count == 0)
+		return write ? cli_bad_usage("shadow", "--write belongs to promote") : summarize(path, json);
+	if (strcmp(words[0], "promote") != 0)
+		return cli_bad_verb("shadow", words[0], verbs);
+	if (count == 1)
+		return cli_bad_usage("shadow", "promote needs the name of what is in shadow");
+	return cli_promote(path, write, words + 1, count - 1);
 }

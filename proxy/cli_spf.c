@@ -3,7 +3,6 @@
  * administrators. By the settings of the configuration's sections dns and
  * filter spf.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>
 #include <time.h>
@@ -14,6 +13,7 @@
 #include "message/address.h"
 #include "message/received_spf.h"
 #include "proxy/cli_config.h"
+#include "proxy/cli_usage.h"
 #include "proxy/commands.h"
 #include "proxy/driver_wait.h"
 
@@ -45,58 +45,51 @@ static const struct option long_options[] = {
 
 enum mode { MODE_CHECK, MODE_HELP, MODE_BAD };
 
-static enum mode bad_usage(const char *what, const char *value)
-{
-	fprintf(stderr, "gatehouse spf: %s%s\n%s", what, value, usage);
-	return MODE_BAD;
-}
-
-/* False: it has a bad value. */
-static bool take_option(int c, struct options *o)
+/* What its value should be; NULL: it is that. */
+static const char *take_option(int c, struct options *o)
 {
 	uint64_t unix_time = 0;
-	bool ok = true;
 	switch (c) {
 	case 'c': o->config = optarg; break;
 	case 'z': o->zone = optarg; break;
 	case 'i':
 		o->client = optarg;
-		ok = ip_parse(slice_str(optarg), &o->request.client);
-		break;
+		return ip_parse(slice_str(optarg), &o->request.client) ? NULL : "an IP address";
 	case 'n': o->request.helo = slice_str(optarg); break;
 	case 'f': o->from = optarg; break;
 	case 'r': o->request.receiver = slice_str(optarg); break;
 	case 'j': o->json = true; break;
 	case 'e':
 		o->engine = spf_engine_find(slice_str(optarg));
-		ok = o->engine != NULL;
-		break;
+		return o->engine != NULL ? NULL : "one of native, libspf2";
 	default:
-		ok = slice_u64(slice_str(optarg), INT64_MAX, &unix_time);
+		if (!slice_u64(slice_str(optarg), INT64_MAX, &unix_time))
+			return "a time in seconds since 1970";
 		o->request.now = (int64_t)unix_time;
 	}
-	return ok;
+	return NULL;
 }
 
 static enum mode read_options(int argc, char **argv, struct options *o)
 {
 	int c;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
-		if (c == 'h')
-			return MODE_HELP;
-		if (c == '?') {
-			fputs(usage, stderr);
+	while ((c = cli_option("spf", argc, argv, ":c:h", long_options)) != -1) {
+		if (c == 'h' || c == '?')
+			return c == 'h' ? MODE_HELP : MODE_BAD;
+		const char *expected = take_option(c, o);
+		if (expected != NULL) {
+			cli_bad_value("spf", long_options, c, expected);
 			return MODE_BAD;
 		}
-		if (!take_option(c, o))
-			return bad_usage("bad value: ", optarg);
 	}
 	if (optind < argc)
-		return bad_usage("unexpected argument: ", argv[optind]);
-	if (o->client == NULL || o->from == NULL)
-		return bad_usage("--client and --from are needed", "");
-	return MODE_CHECK;
+		cli_bad_usage("spf", "unexpected argument '%s'", argv[optind]);
+	else if (o->client == NULL || o->from == NULL)
+		cli_bad_usage("spf", "--client and --from are needed");
+	else
+		return MODE_CHECK;
+	return MODE_BAD;
 }
 
 static void print_json(const struct spf_outcome *outcome, struct slice received)

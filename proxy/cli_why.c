@@ -1,11 +1,11 @@
 /* gatehouse why: all that the journal has of an id. */
-#include <getopt.h>
 #include <stdio.h>
 #include <sysexits.h>
 
 #include "base/arena.h"
 #include "policy/journal.h"
 #include "proxy/cli_config.h"
+#include "proxy/cli_usage.h"
 #include "proxy/commands.h"
 
 static const char usage[] =
@@ -14,7 +14,8 @@ static const char usage[] =
 	"the name servers, the policy that decided, and what would have made it different. The id stands in\n"
 	"brackets at the end of each answer to a client, in the log, and in the Received field. Behind a mail\n"
 	"server's milter its queue id will do.\n"
-	"  --record  every octet of every answer too: a file for gatehouse replay\n"
+	"  -c, --config FILE  default: " GATEHOUSE_CONF ", else built-in defaults\n"
+	"  --record           every octet of every answer too: a file for gatehouse replay\n"
 	"Exit status 66: the journal has nothing of it (any more).\n";
 
 static const struct option long_options[] = {
@@ -54,16 +55,16 @@ int cli_why(int argc, char **argv)
 	int c, status = EX_OK;
 	bool record = false;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+	while ((c = cli_option("why", argc, argv, ":c:h", long_options)) != -1) {
 		if (c == 'c')
 			path = optarg;
 		else if (c == 'r')
 			record = true;
 		else
-			return fputs(usage, c == 'h' ? stdout : stderr), c == 'h' ? EX_OK : EX_USAGE;
+			return c == 'h' ? fputs(usage, stdout), EX_OK : EX_USAGE;
 	}
 	if (optind == argc)
-		return fputs(usage, stderr), EX_USAGE;
+		return cli_bad_usage("why", "the id of a message is needed");
 	struct arena *arena = arena_create();
 	struct config_errors errors = { .arena = arena };
 	const struct config *config = cli_config_read(arena, path, NULL, &errors);

@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "base/nearest.h"
+#include "proxy/cli_usage.h"
 #include "proxy/commands.h"
 
 struct command {
@@ -39,6 +40,7 @@ static void print_usage(FILE *out)
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (COMMANDS[i].help != NULL)
 			fprintf(out, "  %-12s %s\n", COMMANDS[i].name, COMMANDS[i].help);
+	fputs("\nManuals: gatehouse(8), gatehouse.conf(5), gatehouse-rules(5)\n", out);
 }
 
 static const struct command *find(const char *name)
@@ -55,11 +57,9 @@ static int unknown(const char *name)
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (COMMANDS[i].help != NULL)
 			nearest_try(&n, slice_str(COMMANDS[i].name));
-	fprintf(stderr, "gatehouse: unknown command '%s'", name);
 	if (n.best.len > 0)
-		fprintf(stderr, ": did you mean '%.*s'?", SLICE_ARG(n.best));
-	fputs("\nTry gatehouse --help\n", stderr);
-	return EX_USAGE;
+		return cli_bad_usage("", "unknown command '%s': did you mean '%.*s'?", name, SLICE_ARG(n.best));
+	return cli_bad_usage("", "unknown command '%s'", name);
 }
 
 static int help_of(const char *name)

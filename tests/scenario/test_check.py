@@ -161,24 +161,3 @@ def test_reference():
     assert lint.stdout == "" and lint.returncode == 0
     text = subprocess.run(["mandoc", "-T", "ascii"], input=out, capture_output=True, text=True).stdout
     assert "Largest message" in text
-
-
-@pytest.mark.parametrize("args, code, where, text", [
-    ([], 64, "err", "usage: gatehouse COMMAND"),
-    (["--help"], 0, "out", "usage: gatehouse COMMAND"),
-    (["help"], 0, "out", "usage: gatehouse COMMAND"),
-    (["--version"], 0, "out", "gatehouse 0."),
-    (["chek"], 64, "err", "did you mean 'check'?"),
-    (["workr"], 64, "err", "unknown command 'workr'\n"),
-    (["check", "--help"], 0, "out", "usage: gatehouse check"),
-    (["help", "check"], 0, "out", "usage: gatehouse check"),
-    (["help", "chek"], 64, "err", "did you mean 'check'?"),
-    (["check", "--nonsense"], 64, "err", "usage: gatehouse check"),
-    (["check", "stray"], 64, "err", "unexpected argument 'stray'"),
-    (["check", "-c"], 64, "err", "usage: gatehouse check"),
-])
-def test_usage(args, code, where, text):
-    got, out, err = run(*args)
-    assert got == code
-    assert text in (out if where == "out" else err)
-    assert (err if where == "out" else out) == ""
