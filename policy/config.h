@@ -109,6 +109,7 @@ struct config_networks {
 struct config_limits {
 	uint64_t message_size;
 	int64_t recipients, sessions, sessions_per_client, messages, commands, errors, unknown_commands;
+	int64_t auth_failures;      /* of one address in an hour; 0: any number */
 	int64_t command_timeout, session_timeout, data_timeout, end_deadline; /* ms */
 	uint64_t command_line, text_line;
 	uint64_t memory_per_message; /* content above it goes to an unlinked file */

@@ -266,6 +266,9 @@ static const struct setting LIMITS[] = {
 	  .help = "Commands in one session" },
 	{ "errors", SETTING_INT, AT(limits, errors), .fallback = "20", .min = 1, .max = 100000,
 	  .help = "Refused commands in one session" },
+	{ "auth-failures", SETTING_INT, AT(limits, auth_failures), .fallback = "100", .max = 1000000,
+	  .help = "Failed logins from one client address in an hour, over all its sessions; then AUTH gets 421. 0: any "
+		  "number" },
 	{ "unknown-commands", SETTING_INT, AT(limits, unknown_commands), .fallback = "5", .min = 1,
 	  .max = 100000,
 	  .help = "Unknown commands in one session" },

@@ -42,15 +42,9 @@ void answered_set(struct answered *a, const struct reply *reply)
 		return;
 	}
 	add_plain_text(&a->text, reply);
-	const char *enhanced = reply_enhanced_default(reply->code);
-	if (reply->enhanced.class != 0) {
-		snprintf(a->enhanced, sizeof(a->enhanced), "%u.%u.%u", reply->enhanced.class, reply->enhanced.subject,
-			 reply->enhanced.detail);
-		enhanced = a->enhanced;
-	}
 	a->outcome = (struct outcome){
 		.positive = reply_positive(reply), .code = reply->code, .from_backend = true,
-		.enhanced = enhanced, .text = buf_slice(&a->text),
+		.enhanced = reply_enhanced(reply, a->enhanced), .text = buf_slice(&a->text),
 	};
 }
 

@@ -12,7 +12,7 @@
 
 struct answered {
 	struct outcome outcome;   /* its strings live here; code 0: nothing was answered */
-	char enhanced[16];
+	char enhanced[REPLY_ENHANCED_MAX];
 	struct buf text;
 	char cause[200];          /* not empty: our own trouble, for the log; the outcome is the 451 then */
 };

@@ -1,8 +1,10 @@
 #include "proxy/auth.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/store.h"
 #include "proxy/command.h"
 #include "proxy/route.h"
 #include "proxy/smtp_syntax.h"
@@ -11,6 +13,7 @@
 
 struct auth {
 	struct session *session;
+	struct store_query *asked; /* how often has its address failed? */
 	struct backend_wait *wait;
 	struct backend_conn *conn;
 	struct buf line;        /* AUTH with its argument, until there is a connection */
@@ -126,6 +129,8 @@ void auth_destroy(struct auth **auth)
 	*auth = NULL;
 	if (a == NULL)
 		return;
+	if (a->asked != NULL)
+		store_cancel(a->session->worker->store, &a->asked);
 	backend_connect_cancel(&a->wait);
 	backend_conn_drop(&a->conn);
 	if (a->line.data != NULL)
@@ -139,6 +144,35 @@ static void end_auth(struct session *s)
 {
 	auth_destroy(&s->auth);
 	session_resume(s);
+}
+
+/* ---- who fails again and again, in however many sessions */
+
+#define FAILURES_SECONDS 3600u
+
+static bool is_counted(const struct session *s)
+{
+	return session_limits(s)->auth_failures > 0 && s->worker->store != NULL && s->client.ip.family != 0;
+}
+
+/* amount 0: asks only. */
+static struct store_query *ask_failures(struct session *s, int64_t amount, store_done_fn *done, void *arg)
+{
+	char ip[IP_TEXT_MAX], key[IP_TEXT_MAX + 8];
+	snprintf(key, sizeof(key), "auth:%s", ip_text(&s->client.ip, ip));
+	const struct store_request r = { .op = STORE_ADD, .key = slice_str(key), .amount = amount, .ttl = FAILURES_SECONDS };
+	return store_ask(s->worker->store, &r, worker_now_unix(s->worker), done, arg);
+}
+
+static void nothing(void *arg, const struct answer *answer)
+{
+	(void)arg, (void)answer;
+}
+
+static void count_failure(struct session *s)
+{
+	if (is_counted(s))
+		ask_failures(s, 1, nothing, NULL);
 }
 
 static void fail_for_now(struct session *s, const char *why)
@@ -168,10 +202,37 @@ static void succeed(struct session *s, const struct reply *reply)
 	end_auth(s);
 }
 
+/* As it stands: it may be empty, or longer than a line of a reply. */
+static void challenge(struct session *s, struct slice text)
+{
+	struct buf out = { 0 };
+	buf_printf(&out, "334 %.*s\r\n", SLICE_ARG(text));
+	session_write(s, buf_slice(&out));
+	buf_free(&out);
+	session_read_auth(s);
+}
+
+static void refused(struct session *s, const struct reply *reply)
+{
+	char enhanced[REPLY_ENHANCED_MAX];
+	log_info(session_log(s), "auth", "refused: %u, by %s", reply->code, s->auth->mechanism);
+	if (reply->code == 535)
+		count_failure(s);
+	backend_conn_bind(s->auth->conn);
+	backend_conn_release(&s->auth->conn, true);
+	session_error(s, reply->code, reply_enhanced(reply, enhanced), "%.*s", SLICE_ARG(reply->text));
+	end_auth(s);
+}
+
+/* The client's own fault; what else isn't 334 or 235 is between us and the backend. */
+static bool is_refusal(unsigned code)
+{
+	return code == 535 || code == 534 || code == 538 || code == 501 || code == 432 || code == 454;
+}
+
 static void on_reply(void *arg, const struct reply *reply, const char *why)
 {
 	struct session *s = arg;
-	struct buf out = { 0 };
 	if (reply == NULL) {
 		fail_for_now(s, why);
 		return;
@@ -180,31 +241,12 @@ static void on_reply(void *arg, const struct reply *reply, const char *why)
 		succeed(s, reply);
 		return;
 	}
-	/* 334 goes on, 535 and its like are the client's; the rest is between us and the backend. */
-	bool refused = reply->code == 535 || reply->code == 534 || reply->code == 538 || reply->code == 501 ||
-		       reply->code == 432 || reply->code == 454;
-	if (reply->code != 334 && !refused) {
+	if (reply->code == 334 && reply->lines == 1)
+		challenge(s, reply->text);
+	else if (is_refusal(reply->code))
+		refused(s, reply);
+	else
 		fail_for_now(s, "unexpected reply to AUTH from the backend");
-		return;
-	}
-	reply_pass_on(&out, reply);
-	if (reply->code == 334) {
-		session_write(s, buf_slice(&out));
-		buf_free(&out);
-		session_read_auth(s);
-		return;
-	}
-	log_info(session_log(s), "auth", "refused: %u, by %s", reply->code, s->auth->mechanism);
-	backend_conn_release(&s->auth->conn, true);
-	if (++s->errors > session_limits(s)->errors) {
-		buf_free(&out);
-		session_close(s, 421, "4.7.0", "Too many errors, closing");
-		auth_destroy(&s->auth);
-		return;
-	}
-	session_write(s, buf_slice(&out));
-	buf_free(&out);
-	end_auth(s);
 }
 
 static void forward(struct auth *a, struct slice line)
@@ -235,6 +277,27 @@ static void on_connected(void *arg, struct backend_conn *conn, const char *why)
 	buf_free(&copy);
 }
 
+static void connect_now(struct session *s)
+{
+	struct backend *b = auth_backend(s);
+	if (b == NULL)
+		fail_for_now(s, "the backend offers AUTH no more");
+	else
+		s->auth->wait = backend_connect(b, &s->client, true, on_connected, s);
+}
+
+static void on_failures(void *arg, const struct answer *answer)
+{
+	struct session *s = arg;
+	s->auth->asked = NULL;
+	if (answer->status != ANSWER_TEMPERROR && answer->number >= session_limits(s)->auth_failures) {
+		auth_destroy(&s->auth);
+		session_close(s, 421, "4.7.0", "Too many failed logins from your address, please try again later");
+	} else {
+		connect_now(s);
+	}
+}
+
 void auth_begin(struct session *s, struct slice arg)
 {
 	const char *mechanisms = auth_mechanisms(s);
@@ -257,15 +320,19 @@ void auth_begin(struct session *s, struct slice arg)
 	buf_printf(&a->line, "AUTH %s%s%.*s", a->mechanism, parsed.has_initial ? " " : "",
 		   SLICE_ARG(parsed.has_initial && parsed.initial.len == 0 ? SLICE("=") : parsed.initial));
 	session_wait(s);
-	a->wait = backend_connect(auth_backend(s), &s->client, true, on_connected, s);
+	if (is_counted(s))
+		a->asked = ask_failures(s, 0, on_failures, s);
+	else
+		connect_now(s);
 }
 
 void auth_on_line(struct session *s, struct slice line)
 {
 	struct auth *a = s->auth;
-	if (line.len > RESPONSE_MAX) {
+	bool is_long = line.len > RESPONSE_MAX;
+	if (is_long || !smtp_auth_is_response(line)) {
 		backend_conn_drop(&a->conn);
-		session_error(s, 500, "5.5.6", "Response too long");
+		session_error(s, is_long ? 500 : 501, is_long ? "5.5.6" : "5.5.2", is_long ? "Response too long" : "Not base64");
 		end_auth(s);
 		return;
 	}

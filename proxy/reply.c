@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#define LINE_LIMIT 4096  /* of a backend's line: eight times RFC 5321 4.5.3.1.5 */
+#define LINE_LIMIT 12300 /* of a backend's line: a challenge of AUTH has up to 12288 octets (RFC 4954 4) */
 #define LINES_LIMIT 200
 
 /* Up to three digits; returns how many there were. */
@@ -118,12 +118,19 @@ void reply_printf(struct buf *out, unsigned code, const char *enhanced, const ch
 	buf_free(&text);
 }
 
+const char *reply_enhanced(const struct reply *reply, char out[REPLY_ENHANCED_MAX])
+{
+	const struct enhanced_code *e = &reply->enhanced;
+	if (e->class == 0)
+		return reply_enhanced_default(reply->code);
+	snprintf(out, REPLY_ENHANCED_MAX, "%u.%u.%u", e->class, e->subject, e->detail);
+	return out;
+}
+
 void reply_pass_on(struct buf *out, const struct reply *reply)
 {
-	char enhanced[24];
-	const struct enhanced_code *e = &reply->enhanced;
-	snprintf(enhanced, sizeof(enhanced), "%u.%u.%u", e->class, e->subject, e->detail);
-	reply_format(out, reply->code, e->class ? enhanced : reply_enhanced_default(reply->code), reply->text);
+	char enhanced[REPLY_ENHANCED_MAX];
+	reply_format(out, reply->code, reply_enhanced(reply, enhanced), reply->text);
 }
 
 /* ---- reading */

@@ -61,12 +61,17 @@ struct reply_parser {
 	bool done;
 };
 
-/* limits NULL: 4096 octets, 200 lines. */
+/* limits NULL: 12300 octets, 200 lines. */
 void reply_parser_init(struct reply_parser *p, const struct reply_limits *limits);
 void reply_parser_free(struct reply_parser *p);
 /* Reads until one reply is complete. *consumed_r: octets taken; what is
  * behind a reply stays. After DONE the next feed begins a new reply. */
 enum reply_status reply_parse(struct reply_parser *p, struct slice in, size_t *consumed_r);
+
+#define REPLY_ENHANCED_MAX 24
+
+/* Its enhanced code, or reply_enhanced_default() of its code. May be out, may be static. */
+const char *reply_enhanced(const struct reply *reply, char out[REPLY_ENHANCED_MAX]);
 
 /*
  * Appends the backend's reply as our client is to get it: all its lines, its

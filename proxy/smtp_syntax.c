@@ -313,6 +313,11 @@ bool smtp_auth_parse(struct slice arg, struct smtp_auth *auth_r)
 	return !auth_r->has_initial || all_of(rest, is_base64_char);
 }
 
+bool smtp_auth_is_response(struct slice line)
+{
+	return line.len == 0 || slice_eq(line, SLICE("*")) || all_of(line, is_base64_char);
+}
+
 static bool is_xchar(char c)
 {
 	return c > ' ' && c < 0x7f && c != '+' && c != '=';

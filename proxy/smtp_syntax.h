@@ -109,6 +109,8 @@ struct smtp_auth {
 	struct slice initial;    /* base64 as it came; "=" (an empty response) is empty */
 };
 bool smtp_auth_parse(struct slice arg, struct smtp_auth *auth_r);
+/* A response line of the client: base64, perhaps of nothing, or the "*" that cancels. */
+bool smtp_auth_is_response(struct slice line);
 
 /* xtext, RFC 3461 4. Decoding fails on a byte that isn't xtext. */
 bool smtp_xtext_decode(struct arena *arena, struct slice text, struct slice *bytes_r);
