@@ -70,6 +70,14 @@ bool ip_eq(const struct ip *a, const struct ip *b)
 	return a->family == b->family && slice_eq(ip_slice(a), ip_slice(b));
 }
 
+bool ip_from_bytes(struct slice bytes, struct ip *ip_r)
+{
+	if (bytes.len != 4 && bytes.len != 16)
+		return false;
+	*ip_r = bytes.len == 4 ? ip_make(4, bytes.data) : ip_make6((const uint8_t *)bytes.data);
+	return true;
+}
+
 bool ip_from_sockaddr(const struct sockaddr *sa, struct ip *ip_r, uint16_t *port_r)
 {
 	struct sockaddr_in in;

@@ -28,6 +28,8 @@ static inline struct slice ip_slice(const struct ip *ip)
 /* From and to the system's struct sockaddr; IPv4-mapped is unmapped. */
 struct sockaddr;
 struct sockaddr_storage;
+/* Of 4 or 16 octets, in the network's order. False: there are more or fewer. */
+bool ip_from_bytes(struct slice bytes, struct ip *ip_r);
 bool ip_from_sockaddr(const struct sockaddr *sa, struct ip *ip_r, uint16_t *port_r);
 size_t ip_to_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *sa_r);
 

@@ -78,7 +78,8 @@ static const struct setting LISTEN[] = {
 	{ "backends", SETTING_STRINGS, AT(listen, backends), .fallback = "",
 	  .help = "Names of backend sections to use. Empty: all" },
 	{ "proxy-from", SETTING_CIDRS, AT(listen, proxy_from), .fallback = "",
-	  .help = "Balancers that speak the PROXY protocol to us; others must not" },
+	  .help = "Balancers that speak the PROXY protocol to us; others must not. Who comes by a unix socket counts as "
+		  "127.0.0.1" },
 	{ "auth-without-tls", SETTING_BOOL, AT(listen, auth_without_tls), .fallback = "off",
 	  .help = "Offer AUTH on connections without TLS too" },
 	{ "greeting-delay", SETTING_TIME, AT(listen, greeting_delay), .fallback = "0", .max = MINUTE,

@@ -241,7 +241,7 @@ static void start_handshake(struct backend_wait *wait)
 	const int64_t ms = wait->backend->config->connect_timeout;
 	const struct timeval tv = timeval_ms(ms);
 	evtimer_add(&wait->conn->timer, &tv);
-	stream_start_tls(wait->conn->stream, ssl, false);
+	stream_start_tls(wait->conn->stream, ssl, STREAM_TLS_CLIENT);
 }
 
 void greet_ready(struct backend_wait *wait, const char *why)

@@ -50,8 +50,7 @@ static bool take_v2_address(struct slice body, unsigned family, struct proxy_hea
 	size_t size = family == 0x11 ? 4 : family == 0x21 ? 16 : 0;
 	if (size == 0 || body.len < 2 * size + 4)
 		return false;
-	h->ip.family = size == 4 ? 4 : 6;
-	memcpy(h->ip.bytes, body.data, size);
+	ip_from_bytes(slice_head(body, size), &h->ip);
 	h->port = (uint16_t)u16(body.data + 2 * size);
 	return true;
 }

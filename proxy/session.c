@@ -405,7 +405,7 @@ static bool begin_handshake(struct session *s)
 	s->handshaking = true;
 	s->state = SESSION_BUSY;
 	set_deadline(s, session_limits(s)->command_timeout);
-	stream_start_tls(s->stream, ssl, true);
+	stream_start_tls(s->stream, ssl, s->greeted ? STREAM_TLS_SERVER : STREAM_TLS_SERVER_FIRST);
 	return true;
 }
 
@@ -569,6 +569,13 @@ static void link_session(struct session *s)
 	stats_add(w->stats, w->row, STAT_SESSIONS_NOW, 1);
 }
 
+/* Who comes by a unix socket is on this machine. */
+static bool speaks_proxy(const struct config_listen *listen, const struct ip *ip)
+{
+	static const struct ip local = { .family = 4, .bytes = { 127, 0, 0, 1 } };
+	return cidr_list_has(listen->proxy_from.items, listen->proxy_from.count, ip->family != 0 ? ip : &local);
+}
+
 void session_accept(struct worker *worker, const struct config_listen *listen, int fd, const struct ip *ip,
 		    uint16_t port)
 {
@@ -583,7 +590,7 @@ void session_accept(struct worker *worker, const struct config_listen *listen, i
 	evtimer_assign(&s->timer, worker->base, on_timer, s);
 	link_session(s);
 	set_deadline(s, session_limits(s)->command_timeout);
-	if (cidr_list_has(listen->proxy_from.items, listen->proxy_from.count, ip)) {
+	if (speaks_proxy(listen, ip)) {
 		s->state = SESSION_PROXY;
 		set_deadline(s, PROXY_MS);
 	} else {

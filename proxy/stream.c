@@ -31,7 +31,9 @@ struct stream {
 	int fd;
 	enum mode mode;
 	int depth;                 /* callbacks running */
-	bool dead, closed, shut, want_drained, reading, tls_server;
+	bool dead, closed, shut, want_drained, reading;
+	bool early;                /* the handshake reads bytes that were there before it */
+	enum stream_tls tls;       /* of next_ssl */
 	int write_error;
 };
 
@@ -402,11 +404,33 @@ void stream_shutdown(struct stream *s)
 
 /* ---- TLS */
 
-static void handshake(struct stream *s)
+/* The bytes that were there before the handshake, to be read by it. */
+static void read_early(struct stream *s, struct slice bytes)
+{
+	BIO *early = BIO_new(BIO_s_mem());
+	BIO_write(early, bytes.data, (int)bytes.len);
+	BIO_set_mem_eof_return(early, -1);
+	SSL_set0_rbio(s->ssl, early);
+	s->early = true;
+}
+
+/* From the socket on, when it has had those. More of them than a handshake
+ * begins with fail it. Returns as SSL_get_error(). */
+static int do_handshake(struct stream *s)
 {
 	ERR_clear_error();
-	int n = SSL_do_handshake(s->ssl);
-	if (n == 1) {
+	int error = SSL_get_error(s->ssl, SSL_do_handshake(s->ssl));
+	if (s->early && BIO_pending(SSL_get_rbio(s->ssl)) == 0) {
+		s->early = false;
+		SSL_set_rfd(s->ssl, s->fd);
+	}
+	return error;
+}
+
+static void handshake(struct stream *s)
+{
+	int error = do_handshake(s);
+	if (error == SSL_ERROR_NONE) {
 		s->mode = MODE_TLS;
 		if (call_ready(s, NULL) && !s->dead) {
 			stream_flush(s);
@@ -415,7 +439,6 @@ static void handshake(struct stream *s)
 		}
 		return;
 	}
-	int error = SSL_get_error(s->ssl, n);
 	if (error == SSL_ERROR_WANT_READ)
 		return;
 	if (error == SSL_ERROR_WANT_WRITE) {
@@ -434,23 +457,25 @@ static void begin_tls(struct stream *s)
 	s->ssl = s->next_ssl;
 	s->next_ssl = NULL;
 	s->mode = MODE_HANDSHAKE;
+	SSL_set_fd(s->ssl, s->fd);
+	if (s->tls == STREAM_TLS_SERVER_FIRST && stream_input(s).len > 0)
+		read_early(s, stream_input(s));
 	s->in_at = 0;
 	buf_free(&s->in);
 	s->view = SLICE_EMPTY;
-	SSL_set_fd(s->ssl, s->fd);
 	SSL_set_mode(s->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-	if (s->tls_server)
-		SSL_set_accept_state(s->ssl);
-	else
+	if (s->tls == STREAM_TLS_CLIENT)
 		SSL_set_connect_state(s->ssl);
+	else
+		SSL_set_accept_state(s->ssl);
 	read_on(s, true);
 	event_active(&s->read_event, EV_READ, 0); /* never calls back from within */
 }
 
-void stream_start_tls(struct stream *s, struct ssl_st *ssl, bool server)
+void stream_start_tls(struct stream *s, struct ssl_st *ssl, enum stream_tls how)
 {
 	s->next_ssl = ssl;
-	s->tls_server = server;
+	s->tls = how;
 	stream_flush(s); /* with nothing queued it begins at once */
 }
 

@@ -57,12 +57,18 @@ void stream_low_water(struct stream *stream, size_t octets);
 /* No more will be written: the other side sees the end. */
 void stream_shutdown(struct stream *stream);
 
+enum stream_tls {
+	STREAM_TLS_CLIENT,
+	STREAM_TLS_SERVER,
+	STREAM_TLS_SERVER_FIRST, /* nothing was said in the clear: unread bytes are the client's handshake */
+};
+
 /*
  * TLS from here on, once what is queued has been written. Takes the SSL over.
  * Unread plain bytes are thrown away: nothing said in the clear counts
  * (RFC 3207 4.2). ready() tells.
  */
-void stream_start_tls(struct stream *stream, struct ssl_st *ssl, bool server);
+void stream_start_tls(struct stream *stream, struct ssl_st *ssl, enum stream_tls how);
 struct ssl_st *stream_tls(const struct stream *stream); /* NULL: in the clear */
 
 bool stream_closed(const struct stream *stream);

@@ -304,6 +304,81 @@ def test_proxy_protocol_in(place):
                 assert c.reply()[0] in (421, 0)
 
 
+def hello_of(context):
+    """A client's handshake in the making: (the object, what it reads, what it writes)."""
+    came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(came, goes)
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return tls, came, goes
+
+
+@pytest.mark.parametrize("cut", [0, 5, 100, None], ids=str)
+def test_a_balancers_header_and_the_handshake_in_one_go(place, certs, cut):
+    """A balancer sends what it has: the header, and as much of the ClientHello as came with it."""
+    port = free_port()
+    with FakeBackend() as backend, Gatehouse(
+            place / "g", backend=backend.port, extra=tls_section(certs) +
+            f"listen smtps {{ address = 127.0.0.1:{port} tls = implicit certificate = default proxy-from = {{127.0.0.1/32}} }}") as g:
+        tls, came, goes = hello_of(unchecked())
+        hello = goes.read()
+        with socket.create_connection(("127.0.0.1", port), 10) as s:
+            s.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.25 4321 25\r\n" + hello[:cut])
+            if cut is not None:
+                time.sleep(0.1)
+                s.sendall(hello[cut:])
+
+            def until(step):
+                while True:
+                    try:
+                        done = step()
+                        s.sendall(goes.read())
+                        return done
+                    except ssl.SSLWantReadError:
+                        s.sendall(goes.read())
+                        data = s.recv(65536)
+                        assert data
+                        came.write(data)
+            until(tls.do_handshake)
+            assert until(lambda: tls.read(1000)).startswith(b"220 ")
+            tls.write(b"QUIT\r\n")
+            assert until(lambda: tls.read(1000)).startswith(b"221 ")
+        # More than a handshake begins with is none.
+        tls, came, goes = hello_of(unchecked())
+        with socket.create_connection(("127.0.0.1", port), 10) as s:
+            s.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.25 4321 25\r\n" + goes.read() + b"EHLO x\r\n" * 20)
+            try:
+                while s.recv(10000):
+                    pass
+            except ConnectionError:
+                pass
+        assert g.wait_log("client=192.0.2.7 .*handshake failed")
+
+
+def test_proxy_protocol_of_mapped_addresses_and_by_a_unix_socket(place):
+    """An IPv4 address in IPv6's clothes is an IPv4 address; a balancer may sit on a unix socket."""
+    mapped = b"\0" * 10 + b"\xff\xff"
+    v2 = b"\r\n\r\n\0\r\nQUIT\n" + bytes([0x21, 0x21]) + struct.pack(">H", 36) + mapped + socket.inet_aton("192.0.2.7") + \
+        mapped + socket.inet_aton("192.0.2.25") + struct.pack(">HH", 4321, 25)
+    with FakeBackend() as backend, Gatehouse(
+            place / "g", backend=backend.port, listen_settings="proxy-from = {127.0.0.0/8}",
+            extra=f'listen sock {{ address = "unix:{place}/smtp" proxy-from = {{127.0.0.0/8}} }}') as g:
+        for head in (v2, b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:192.0.2.25 4321 25\r\n"):
+            for where in (("127.0.0.1", g.port), f"{place}/smtp"):
+                since = len(g.lines)
+                s = socket.socket(socket.AF_UNIX if isinstance(where, str) else socket.AF_INET)
+                s.settimeout(10)
+                s.connect(where)
+                c = Client.__new__(Client)
+                c.sock, c.file = s, s.makefile("rb")
+                c.send(head)
+                assert c.reply()[0] == 220
+                c.hello()
+                assert c.mail()[0] == 250
+                c.close()
+                assert g.wait_log("client=192.0.2.7 ", since=since), g.log()
+
+
 def test_identity_to_the_backend(place):
     ehlo = FakeBackend.EHLO.replace(b"250 ENH", b"250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN\r\n250-XFORWARD NAME ADDR PORT PROTO HELO\r\n250 ENH")
 
