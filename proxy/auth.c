@@ -332,7 +332,10 @@ void auth_on_line(struct session *s, struct slice line)
 	bool is_long = line.len > RESPONSE_MAX;
 	if (is_long || !smtp_auth_is_response(line)) {
 		backend_conn_drop(&a->conn);
-		session_error(s, is_long ? 500 : 501, is_long ? "5.5.6" : "5.5.2", is_long ? "Response too long" : "Not base64");
+		if (is_long)
+			session_error(s, 500, "5.5.6", "Response too long");
+		else
+			session_error(s, 501, "5.5.2", "Not base64");
 		end_auth(s);
 		return;
 	}
