@@ -31,6 +31,7 @@ void forged_hit(struct scan *scan, int consequence, const char *symbol, struct s
 
 /* forged_domain */
 bool forged_is_own(const struct scan *scan, struct slice domain);
+bool forged_is_protected(const struct forged_settings *s, struct slice domain);
 /* The mail comes from outside of our networks, from nobody we know. */
 bool forged_from_outside(const struct scan *scan);
 /* By the list of public suffixes: near enough for a suspicion. */

@@ -28,6 +28,11 @@ bool forged_is_own(const struct scan *scan, struct slice domain)
 	return domain.len > 0 && listed(&scan->snapshot->config->relay->domains, domain);
 }
 
+bool forged_is_protected(const struct forged_settings *s, struct slice domain)
+{
+	return domain.len > 0 && listed(&s->protected_domains, domain);
+}
+
 bool forged_from_outside(const struct scan *scan)
 {
 	const struct config_networks *n = scan->snapshot->config->networks;
@@ -100,7 +105,7 @@ struct slice forged_lookalike(const struct scan *scan, const struct forged_setti
 {
 	const struct slice_list *own = &scan->snapshot->config->relay->domains;
 	*ours_r = false;
-	if (domain.len == 0 || listed(own, domain) || listed(&s->protected_domains, domain))
+	if (domain.len == 0 || listed(own, domain) || forged_is_protected(s, domain))
 		return SLICE_EMPTY;
 	struct slice like = find_look(scan->arena, own, domain);
 	*ours_r = like.len > 0;

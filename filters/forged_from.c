@@ -60,6 +60,7 @@ static const struct filter_symbol symbols[] = {
 	{ "REPLY_TO_MALFORMED", 0.5, "Reply-To is not written as it should be" },
 	{ "RETURN_PATH_OTHER", 0, "The reverse-path is of another organisation than From" },
 	{ "SENDER_OTHER", 0, "Sender is of another organisation than From" },
+	{ "SENDER_LOOKALIKE", 3.0, "Sender looks like From or one of our domains, but isn't" },
 	{ "SENDER_OURS", 1.5, "Sender claims one of our domains, the mail is not ours" },
 	{ "SENDER_MALFORMED", 1.0, "Sender is not one mailbox" },
 	{ NULL, 0, NULL },

@@ -3,6 +3,7 @@
 #include "filters/forged.h"
 #include "message/address.h"
 #include "message/encoded_word.h"
+#include "message/hit.h"
 #include "message/skeleton.h"
 
 static const struct {
@@ -44,7 +45,40 @@ static void check_signs(struct scan *scan, const struct forged_from *from)
 			scan_hit(scan, sign_symbols[i].symbol, "%.*s", SLICE_ARG(where));
 }
 
-/* ---- an address or a domain of ours in the name ---- */
+/* ---- an address or a domain of another's in the name ---- */
+
+#define CLAIMS_MAX 32 /* names looked at in a From field */
+#define LOOKS_MAX 4   /* of them, for look-alikes: that is work for each domain of the lists */
+
+/* What a reader may take for the author, beside the author. */
+struct claims {
+	struct scan *scan;
+	const struct forged_settings *settings;
+	size_t seen;
+	struct slice ours, listed, other; /* domains that it holds: the first of each */
+};
+
+static void keep_first(struct slice *first, struct slice domain)
+{
+	if (first->len == 0)
+		*first = domain;
+}
+
+static void claim(struct claims *c, struct slice domain, bool is_address)
+{
+	struct slice author = c->scan->facts.author.domain;
+	bool ours = forged_is_own(c->scan, domain), listed = forged_is_protected(c->settings, domain);
+	if (c->seen++ >= CLAIMS_MAX || (!ours && author.len > 0 && forged_same_organisation(domain, author)))
+		return;
+	if (!ours && !listed && c->seen <= LOOKS_MAX)
+		listed = forged_lookalike(c->scan, c->settings, domain, &ours).len > 0;
+	if (ours)
+		keep_first(&c->ours, domain);
+	else if (listed)
+		keep_first(&c->listed, domain);
+	else if (is_address && author.len > 0)
+		keep_first(&c->other, domain);
+}
 
 static bool is_name_char(char c)
 {
@@ -68,72 +102,86 @@ static bool next_word(struct slice text, size_t *at, struct slice *word_r, bool 
 	return to > from;
 }
 
-struct claims {
-	struct slice ours, other; /* domains that the name holds */
-};
-
-static void find_claims(struct scan *scan, struct slice display, struct claims *claims)
+static void claims_in_words(struct claims *c, struct slice text)
 {
 	struct slice word, domain;
 	bool is_address;
-	for (size_t at = 0; next_word(display, &at, &word, &is_address);) {
-		if (slice_chr(word, '.') == SLICE_NPOS ||
-		    address_domain(scan->arena, word, ADDRESS_UTF8 | ADDRESS_LAX, &domain) != ADDRESS_OK)
-			continue;
-		if (forged_is_own(scan, domain)) {
-			claims->ours = domain;
-		} else if (is_address && scan->facts.author.domain.len > 0 &&
-			   !forged_same_organisation(domain, scan->facts.author.domain)) {
-			claims->other = domain;
-		}
-	}
+	for (size_t at = 0; c->seen < CLAIMS_MAX && next_word(text, &at, &word, &is_address);)
+		if (slice_chr(word, '.') != SLICE_NPOS &&
+		    address_domain(c->scan->arena, word, ADDRESS_UTF8 | ADDRESS_LAX, &domain) == ADDRESS_OK)
+			claim(c, domain, is_address);
 }
 
-static void check_claims(struct scan *scan, struct slice display)
+/* The ideographic full stop is a dot to whom it may concern (UTS #46). */
+static struct slice with_dots(struct arena *arena, struct slice text)
 {
-	struct claims claims = { 0 };
-	find_claims(scan, display, &claims);
-	if (claims.ours.len > 0 && !forged_is_own(scan, scan->facts.author.domain))
-		scan_hit(scan, "FROM_NAME_OURS", "\"%.*s\" from %.*s", SLICE_ARG(display),
-			 SLICE_ARG(scan->facts.author.domain));
-	else if (claims.other.len > 0)
-		scan_hit(scan, "FROM_NAME_ADDRESS", "\"%.*s\" from %.*s", SLICE_ARG(display),
-			 SLICE_ARG(scan->facts.author.domain));
-}
-
-/* ---- listed names ---- */
-
-/* The look of a name: words in order with one space between them. */
-static struct slice look_of_name(struct arena *arena, struct slice name)
-{
-	struct slice look = skeleton_confusable(arena, name);
+	static const struct slice stop = SLICE("\xe3\x80\x82");
 	struct buf out = { 0 };
-	for (size_t i = 0; i < look.len; i++) {
-		char c = look.data[i];
-		bool word = ascii_is_alnum(c) || (unsigned char)c >= 0x80;
-		if (word)
-			buf_add_char(&out, c);
-		else if (out.len > 0 && out.data[out.len - 1] != ' ')
-			buf_add_char(&out, ' ');
+	size_t at;
+	while ((at = slice_find(text, stop)) != SLICE_NPOS) {
+		buf_add_slice(&out, slice_head(text, at));
+		buf_add_char(&out, '.');
+		text = slice_from(text, at + stop.len);
 	}
-	struct slice s = arena_copy(arena, slice_trim(buf_slice(&out)));
+	buf_add_slice(&out, text);
+	struct slice s = arena_copy(arena, buf_slice(&out));
 	buf_free(&out);
 	return s;
 }
 
-/* needle in hay as whole words. */
+/* As it is written, and as it looks: with wide and borrowed letters. */
+static void claims_in_text(struct claims *c, struct slice text)
+{
+	struct arena *arena = c->scan->arena;
+	claims_in_words(c, text);
+	struct slice look = skeleton_text(arena, with_dots(arena, text));
+	if (!slice_eq_nocase(look, text))
+		claims_in_words(c, look);
+}
+
+/* An address anywhere in the field: in a comment, in a second entry's name. */
+static void claim_found(void *arg, struct slice local, struct slice domain)
+{
+	if (local.len > 0 && slice_chr(domain, '.') != SLICE_NPOS)
+		claim(arg, domain, true);
+}
+
+static void check_claims(struct scan *scan, const struct forged_settings *s, const struct list_mailbox *m,
+			 struct slice value)
+{
+	struct claims c = { .scan = scan, .settings = s };
+	struct slice author = scan->facts.author.domain, shown = m->display.len > 0 ? m->display : m->group;
+	claims_in_text(&c, m->display);
+	claims_in_text(&c, m->group);
+	mailbox_list_careless(scan->arena, value, claim_found, &c);
+	if (c.ours.len > 0 && !forged_is_own(scan, author))
+		scan_hit(scan, "FROM_NAME_OURS", "\"%.*s\" from %.*s", SLICE_ARG(shown), SLICE_ARG(author));
+	else if (c.listed.len > 0)
+		scan_hit(scan, "FROM_NAME_PROTECTED", "\"%.*s\" from %.*s", SLICE_ARG(shown), SLICE_ARG(author));
+	else if (c.other.len > 0)
+		scan_hit(scan, "FROM_NAME_ADDRESS", "%.*s beside %.*s", SLICE_ARG(c.other), SLICE_ARG(author));
+}
+
+/* ---- listed names ---- */
+
+/* needle, its spaces left out, in hay from the begin of a word to the end of
+ * one: "p a y pal" is PayPal, "paypalooza" is not. */
 static bool has_words(struct slice hay, struct slice needle)
 {
-	size_t at = 0;
-	while (needle.len > 0) {
-		size_t found = slice_find(slice_from(hay, at), needle);
-		if (found == SLICE_NPOS)
-			return false;
-		at += found;
-		size_t end = at + needle.len;
-		if ((at == 0 || hay.data[at - 1] == ' ') && (end == hay.len || hay.data[end] == ' '))
-			return true;
-		at++;
+	for (size_t from = 0; from < hay.len; from++) {
+		size_t h = from, n = 0;
+		if (hay.data[from] == ' ' || (from > 0 && hay.data[from - 1] != ' '))
+			continue;
+		while (h < hay.len && n < needle.len) {
+			if (needle.data[n] == ' ')
+				n++;
+			else if (hay.data[h] == ' ')
+				h++;
+			else if (hay.data[h++] != needle.data[n++])
+				break;
+			else if (n == needle.len && (h == hay.len || hay.data[h] == ' '))
+				return true;
+		}
 	}
 	return false;
 }
@@ -150,33 +198,34 @@ static bool may_use_name(struct slice domains, struct slice domain)
 	return false;
 }
 
-static void check_listed_names(struct scan *scan, const struct forged_settings *s, struct slice display)
+static void check_listed_names(struct scan *scan, const struct forged_settings *s, struct slice shown)
 {
 	struct slice domain = scan->facts.author.domain;
-	struct slice look = s->names.count > 0 ? look_of_name(scan->arena, display) : SLICE_EMPTY;
-	for (size_t i = 0; i < s->names.count; i++) {
+	struct slice look = s->names.count > 0 ? skeleton_words(scan->arena, shown) : SLICE_EMPTY;
+	for (size_t i = 0; look.len > 0 && i < s->names.count; i++) {
 		struct slice entry = s->names.items[i];
 		size_t colon = slice_rchr(entry, ':');
 		struct slice name = colon == SLICE_NPOS ? entry : slice_head(entry, colon);
 		struct slice domains = colon == SLICE_NPOS ? SLICE_EMPTY : slice_from(entry, colon + 1);
-		if (!has_words(look, look_of_name(scan->arena, name)) || may_use_name(domains, domain))
+		if (!has_words(look, skeleton_words(scan->arena, name)) || may_use_name(domains, domain))
 			continue;
-		scan_hit(scan, "FROM_NAME_PROTECTED", "\"%.*s\" from %.*s", SLICE_ARG(display),
-			 SLICE_ARG(domain));
+		scan_hit(scan, "FROM_NAME_PROTECTED", "\"%.*s\" from %.*s", SLICE_ARG(shown), SLICE_ARG(domain));
 		return;
 	}
 }
 
+/* The first entry that has a name, or whose group has one, is what is shown. */
 void forged_name_check(struct scan *scan, const struct forged_settings *s, const struct forged_from *from)
 {
 	check_signs(scan, from);
 	for (size_t f = 0; f < from->count; f++)
 		for (size_t i = 0; i < from->lists[f].count; i++) {
-			struct slice display = from->lists[f].items[i].display;
-			if (display.len == 0)
+			const struct list_mailbox *m = &from->lists[f].items[i];
+			if (m->display.len == 0 && m->group.len == 0)
 				continue;
-			check_claims(scan, display);
-			check_listed_names(scan, s, display);
-			return; /* the first name is what is shown */
+			check_claims(scan, s, m, from->values[f]);
+			if (hits_find(&scan->hits, "FROM_NAME_PROTECTED") == NULL)
+				check_listed_names(scan, s, m->display.len > 0 ? m->display : m->group);
+			return;
 		}
 }

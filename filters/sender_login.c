@@ -7,6 +7,7 @@
 #include "filters/scan.h"
 
 #define ADDRESS_MAX 512
+#define FIELDS_MAX 8 /* of one name, looked at: nobody means more than one */
 
 static const struct setting_value whens[] = {
 	{ "submission", LOGIN_ON_SUBMISSION }, { "always", LOGIN_ALWAYS }, { NULL, 0 },
@@ -200,8 +201,8 @@ static bool find_foreign(struct scan *scan, struct slice name, struct slice *add
 {
 	const struct header *h;
 	enum author_spelling spelling;
-	for (size_t n = 0; n < 2 && (h = author_field(&scan->message, name, n, &spelling)) != NULL; n++)
-		if (find_in_value(scan, author_field_value(h), address_r))
+	for (size_t n = 0; (h = author_field(&scan->message, name, n, &spelling)) != NULL; n++)
+		if (n == FIELDS_MAX || find_in_value(scan, author_field_value(h), address_r))
 			return true;
 	return false;
 }

@@ -250,18 +250,34 @@ static bool same_id(struct arena *arena, struct slice id, struct slice ours)
 	return id.len <= ID_MAX && slice_eq(normal_id(arena, without_version(id)), ours);
 }
 
-/* The words before the first ";": one of them, or all of them put together,
- * is our id. */
+/* What a careless reader may leave of a word that is no name: its letters,
+ * digits, dots and hyphens. */
+static bool hides_id(struct arena *arena, struct slice word, struct slice ours)
+{
+	char *out = arena_alloc(arena, word.len + 1);
+	size_t len = 0;
+	for (size_t i = 0; i < word.len; i++)
+		if (ascii_is_alnum(word.data[i]) || slice_chr(SLICE(".-_"), word.data[i]) != SLICE_NPOS)
+			out[len++] = word.data[i];
+	return len < word.len && ours.len > 0 && slice_find_nocase(slice_make(out, len), ours) != SLICE_NPOS;
+}
+
+/* The words before the first ";" that has any before it: one of them, or all
+ * of them put together, is our id, or holds it among what no name has. */
 static bool head_is_ours(struct arena *arena, struct lex *lex, struct slice ours)
 {
 	struct buf joined = { 0 };
 	bool found = false;
+	while (take(lex, ';')) {
+	}
 	while (!found && !at_end(lex)) {
 		struct slice word = take_word(arena, lex, "");
 		if (joined.len <= ID_MAX)
 			buf_add_slice(&joined, word);
-		found = same_id(arena, word, ours) || same_id(arena, buf_slice(&joined), ours);
+		found = same_id(arena, word, ours) || hides_id(arena, word, ours) ||
+			same_id(arena, buf_slice(&joined), ours);
 	}
+	found = found || hides_id(arena, buf_slice(&joined), ours);
 	buf_free(&joined);
 	return found;
 }

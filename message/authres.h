@@ -46,8 +46,9 @@ struct slice authres_property(const struct authres_result *result, const char *p
 /*
  * True if the field bears our authserv-id in any way a reader might see it:
  * whatever case, comments, folds, quotes, encoded words, a version, a final
- * dot, U-labels; and, where the field is malformed, anywhere in it (RFC 8601
- * 5: such fields are removed when they come from outside).
+ * dot, U-labels, characters that no name has, nothing before the first ";";
+ * and, where a quote or comment never ends, anywhere in it (RFC 8601 5: such
+ * fields are removed when they come from outside).
  */
 bool authres_is_ours(struct slice value, struct slice authserv_id);
 

@@ -220,6 +220,14 @@ static enum reading read_word(const struct census *word, const struct census *te
 											   : READ_AS_IS;
 }
 
+/* Letters on filled circles and squares, which Unicode lets stand for nothing else. */
+static UChar32 unfilled(UChar32 c)
+{
+	if (c >= 0x1f150 && c <= 0x1f169)
+		return 'a' + (c - 0x1f150);
+	return c >= 0x1f170 && c <= 0x1f189 ? 'a' + (c - 0x1f170) : c;
+}
+
 static UChar32 read_letter(UChar32 c, enum reading reading)
 {
 	char look = reading == READ_LATIN ? latin_look(c) : 0;
@@ -228,7 +236,7 @@ static UChar32 read_letter(UChar32 c, enum reading reading)
 	if (reading == READ_CYRILLIC && c < 0x80)
 		return cyrillic_of(c);
 	int digit = c >= 0x80 ? u_charDigitValue(c) : -1;
-	return digit >= 0 ? '0' + digit : fold_arabic(c);
+	return digit >= 0 ? '0' + digit : fold_arabic(unfilled(c));
 }
 
 /* A mark that composed with nothing on a Latin, Greek or Cyrillic letter is
@@ -387,6 +395,53 @@ struct slice skeleton_confusable(struct arena *arena, struct slice utf8)
 	return slice_make(out, len);
 }
 
+/* A sign that is no letter in disguise: trade marks, emoji. */
+static bool is_ornament(UChar32 c)
+{
+	UChar in[2], out[PROTOTYPE_MAX];
+	int32_t len = 0;
+	UErrorCode status = U_ZERO_ERROR;
+	if (c == 0x2120 || c == 0x2122) /* SM, TM */
+		return true;
+	if (c < 0x80 || !(U_GET_GC_MASK(c) & (U_GC_SO_MASK | U_GC_SK_MASK)) || unfilled(c) != c)
+		return false;
+	U16_APPEND_UNSAFE(in, len, c);
+	int32_t n = unorm2_normalize(fold, in, len, out, PROTOTYPE_MAX, &status);
+	return U_FAILURE(status) || n == 0 || !u_isalnum(out[0]);
+}
+
+static struct slice without_ornaments(struct arena *arena, struct slice utf8)
+{
+	struct wide w = from_utf8(arena, utf8);
+	int32_t len = 0;
+	for (int32_t at = 0; at < w.len;) {
+		UChar32 c;
+		U16_NEXT(w.text, at, w.len, c);
+		if (is_ornament(c))
+			c = ' ';
+		U16_APPEND_UNSAFE(w.text, len, c);
+	}
+	w.len = len;
+	return to_utf8(arena, w);
+}
+
+struct slice skeleton_words(struct arena *arena, struct slice utf8)
+{
+	skeleton_preload();
+	struct slice text = is_ascii(utf8) ? utf8 : without_ornaments(arena, utf8);
+	struct slice look = skeleton_confusable(arena, skeleton_text(arena, text));
+	char *out = arena_alloc(arena, look.len + 1);
+	size_t len = 0;
+	for (size_t i = 0; i < look.len; i++) {
+		char c = look.data[i];
+		if (ascii_is_alnum(c) || (unsigned char)c >= 0x80)
+			out[len++] = c;
+		else if (len > 0 && out[len - 1] != ' ')
+			out[len++] = ' ';
+	}
+	return slice_trim_right(slice_make(out, len));
+}
+
 struct slice skeleton_domain(struct arena *arena, struct slice domain)
 {
 	UErrorCode status = U_ZERO_ERROR;
@@ -420,7 +475,7 @@ static bool is_mixed(const UChar *word, int32_t len)
 	return uspoof_check2(spoof, word, len, NULL, &status) != 0 && U_SUCCESS(status);
 }
 
-static unsigned sign_of(UChar32 c, UChar32 before, UChar32 after)
+static unsigned sign_of(UChar32 c)
 {
 	if (c == '\r' || c == '\n')
 		return SKELETON_NEWLINE;
@@ -428,11 +483,52 @@ static unsigned sign_of(UChar32 c, UChar32 before, UChar32 after)
 		return SKELETON_NUL | SKELETON_CONTROL;
 	if ((c < 0x20 && c != '\t') || (c >= 0x7f && c < 0xa0))
 		return SKELETON_CONTROL;
-	if (is_bidi(c))
-		return SKELETON_BIDI;
-	if (is_invisible(c) && script_of(before) == USCRIPT_LATIN && script_of(after) == USCRIPT_LATIN)
-		return SKELETON_INVISIBLE;
-	return 0;
+	return is_bidi(c) ? SKELETON_BIDI : 0;
+}
+
+/* Joiners and direction marks have their place in Arabic and Hebrew. */
+static bool is_joiner_or_mark(UChar32 c)
+{
+	return c >= 0x200c && c <= 0x200f;
+}
+
+/* What stands hidden between two letters. */
+struct hidden {
+	UChar32 before;      /* the last visible character */
+	bool any, strange;   /* strange: of no use in any script that these letters may be of */
+};
+
+static bool has_no_joiners(UScriptCode script)
+{
+	return script == USCRIPT_LATIN || script == USCRIPT_CYRILLIC || script == USCRIPT_GREEK;
+}
+
+static bool is_disguise(const struct hidden *hidden, UChar32 after)
+{
+	UScriptCode left = script_of(hidden->before), right = script_of(after);
+	if (has_no_joiners(left) && has_no_joiners(right))
+		return hidden->any;
+	return left == right && (left == USCRIPT_ARABIC || left == USCRIPT_HEBREW) && hidden->strange;
+}
+
+static unsigned signs_of_characters(const struct wide *w)
+{
+	unsigned signs = 0;
+	struct hidden hidden = { ' ', false, false };
+	for (int32_t at = 0; at < w->len;) {
+		UChar32 c;
+		U16_NEXT(w->text, at, w->len, c);
+		signs |= sign_of(c);
+		if (is_invisible(c)) {
+			hidden.any = true;
+			hidden.strange |= !is_joiner_or_mark(c);
+			continue;
+		}
+		if (hidden.any && is_disguise(&hidden, c))
+			signs |= SKELETON_INVISIBLE;
+		hidden = (struct hidden){ c, false, false };
+	}
+	return signs;
 }
 
 unsigned skeleton_signs(struct slice utf8)
@@ -440,18 +536,7 @@ unsigned skeleton_signs(struct slice utf8)
 	skeleton_preload();
 	struct arena *arena = arena_create();
 	struct wide w = normalize(arena, compose, from_utf8(arena, utf8));
-	unsigned signs = 0;
-	UChar32 before = ' ', c = ' ', after = ' ';
-	for (int32_t at = 0; at <= w.len;) {
-		before = c;
-		c = after;
-		after = ' ';
-		if (at == w.len)
-			at++;
-		else
-			U16_NEXT(w.text, at, w.len, after);
-		signs |= sign_of(c, before, after);
-	}
+	unsigned signs = signs_of_characters(&w);
 	for (int32_t at = 0; at < w.len;) {
 		struct census word = { 0 };
 		int32_t end = word_end(&w, at, &word);

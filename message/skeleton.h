@@ -28,6 +28,13 @@ struct slice skeleton_text(struct arena *arena, struct slice utf8);
  */
 struct slice skeleton_confusable(struct arena *arena, struct slice utf8);
 
+/*
+ * The same for names, word by word: letters and digits as skeleton_text reads
+ * them and skeleton_confusable compares them, one space for all that stands
+ * between; signs, emoji and trade marks are between.
+ */
+struct slice skeleton_words(struct arena *arena, struct slice utf8);
+
 /* A-labels as the U-labels that a mail reader shows (UTS #46); the name
  * itself where it has none or they are not valid. */
 struct slice skeleton_domain(struct arena *arena, struct slice domain);
@@ -35,7 +42,7 @@ struct slice skeleton_domain(struct arena *arena, struct slice domain);
 enum skeleton_sign {
 	SKELETON_MIXED = 1 << 0,      /* a word of letters of scripts that don't go together */
 	SKELETON_BIDI = 1 << 1,       /* embeds or overrides the direction (UAX #9) */
-	SKELETON_INVISIBLE = 1 << 2,  /* an invisible character within a word of Latin letters */
+	SKELETON_INVISIBLE = 1 << 2,  /* invisible characters within a word, where its script has no use for them */
 	SKELETON_CONTROL = 1 << 3,    /* C0 or C1 but tab and line ends; NUL */
 	SKELETON_NUL = 1 << 4,
 	SKELETON_NEWLINE = 1 << 5,    /* CR or LF */

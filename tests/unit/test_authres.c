@@ -43,6 +43,19 @@ static const struct {
 	{ " (never ends mx.example.org; spf=pass", true },
 	{ " \"never ends mx.example.org; spf=pass", true },
 	{ " \xef\xbd\x8d\xef\xbd\x98.example.org; spf=pass", true }, /* full-width letters */
+	{ " ; mx.example.org; spf=pass", true },
+	{ " ;; mx.example.org; spf=pass", true },
+	{ " mx\\.example.org; spf=pass", true },
+	{ " mx.exam\x01ple.org; spf=pass", true },
+	{ " mx.example\x7f.org; spf=pass", true },
+	{ " <mx.example.org>; spf=pass", true },
+	{ " mx.example.org, other.example.net; spf=pass", true },
+	{ " joe@mx.example.org; spf=pass", true },
+	{ " mx.exam\xe2\x80\x8bple.org; spf=pass", true }, /* a zero-width space */
+	{ " mx.exam\xe2\x80\x8fple.org; spf=pass", true }, /* a right-to-left mark */
+	{ " mx\xe3\x80\x82" "example.org; spf=pass", true }, /* an ideographic full stop */
+	{ " =?utf-8?q?mx=00.example.org?=; spf=pass", true },
+	{ " =?utf-8?q?mx.example.org=3B?= spf=pass", true },
 	{ " other.example.org; spf=pass", false },
 	{ " mx.example.org.evil.com; spf=pass", false },
 	{ " xmx.example.org; spf=pass", false },
@@ -51,6 +64,8 @@ static const struct {
 	{ " (mx.example.org) other.example.org; spf=pass", false },
 	{ " example.org; spf=pass", false },
 	{ " ; spf=pass", false },
+	{ " ;;; other.example.org; spf=pass smtp.mailfrom=mx.example.org", false },
+	{ " <other.example.org>; spf=pass", false },
 	{ "", false },
 };
 

@@ -81,6 +81,8 @@ static void test_permits(void **state)
 	arena_destroy(&arena);
 }
 
+#define OWN_SENDER "Sender: alice@example.org\r\n"
+
 static const struct {
 	const char *what, *config, *mail_from, *login;
 	bool submission;
@@ -104,6 +106,14 @@ static const struct {
 	  SLICE("From: alice@example.org, bob@example.org\r\n"), ACTION_REJECT, "LOGIN_FROM" },
 	{ "another's Sender", "", "alice@example.org", "alice@example.org", true,
 	  SLICE("From: alice@example.org\r\nSender: bob@example.org\r\n"), ACTION_REJECT, "LOGIN_FROM" },
+	{ "another's in a third Sender", "", "alice@example.org", "alice@example.org", true,
+	  SLICE("From: alice@example.org\r\nSender: alice@example.org\r\nSender: alice@example.org\r\n"
+		"Sender: bob@example.org\r\n"),
+	  ACTION_REJECT, "LOGIN_FROM" },
+	{ "more Sender fields than are read", "", "alice@example.org", "alice@example.org", true,
+	  SLICE("From: alice@example.org\r\n" OWN_SENDER OWN_SENDER OWN_SENDER OWN_SENDER OWN_SENDER OWN_SENDER
+		OWN_SENDER OWN_SENDER OWN_SENDER),
+	  ACTION_REJECT, "LOGIN_FROM" },
 	{ "no From", "", "alice@example.org", "alice@example.org", true, SLICE("To: x@example.org\r\n"),
 	  ACTION_REJECT, "LOGIN_FROM" },
 	{ "an address that is none", "", "alice@example.org", "alice@example.org", true,

@@ -136,6 +136,12 @@ static const struct {
 	{ "zero-width non-joiner in Persian",
 	  SLICE("\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae\xd9\x88\xd8\xa7\xd9\x87\xd9\x85"), 0 },
 	{ "zero-width space in Latin", SLICE("pay\xe2\x80\x8bpal"), SKELETON_INVISIBLE },
+	{ "two of them in Latin", SLICE("pay\xe2\x80\x8b\xe2\x80\x8bpal"), SKELETON_INVISIBLE },
+	{ "zero-width space in Cyrillic", SLICE("\xd0\xa1\xd0\xb5\xe2\x80\x8b\xd1\x80\xd0\xb3"), SKELETON_INVISIBLE },
+	{ "zero-width space in Arabic", SLICE("\xd8\xb9\xd9\x84\xe2\x80\x8b\xdb\x8c"), SKELETON_INVISIBLE },
+	{ "between Latin and Cyrillic", SLICE("P\xe2\x80\x8b\xd0\xb0"), SKELETON_INVISIBLE },
+	{ "zero-width space in Thai", SLICE("\xe0\xb8\x81\xe0\xb8\x81\xe2\x80\x8b\xe0\xb8\x82\xe0\xb8\x82"), 0 },
+	{ "a mark at the end", SLICE("Ann\xe2\x80\x8e"), 0 },
 	{ "NUL", SLICE("a\0b"), SKELETON_NUL | SKELETON_CONTROL },
 	{ "escape", SLICE("\x1b[31m"), SKELETON_CONTROL },
 	{ "newline", SLICE("a\nb"), SKELETON_NEWLINE },
@@ -157,6 +163,37 @@ static void test_signs(void **state)
 			bad++;
 		}
 	}
+	assert_int_equal(bad, 0);
+}
+
+static const struct {
+	const char *what, *in, *words;
+} words[] = {
+	{ "plain", "Pay Pal", "pay pal" },
+	{ "signs", " Pay-Pal, Inc. ", "pay pal lnc" },
+	{ "trade mark", "PayPal\xe2\x84\xa2", "paypal" },
+	{ "emoji", "\xf0\x9f\x94\x92Pay\xe2\x9c\x85Pal\xef\xb8\x8f", "pay pal" },
+	{ "circles", "\xe2\x93\x85\xe2\x93\x90\xe2\x93\xa8", "pay" },
+	{ "filled squares", "\xf0\x9f\x85\xbf\xf0\x9f\x85\xb0\xf0\x9f\x86\x88", "pay" },
+	{ "borrowed letters", "P\xd0\xb0yp\xd0\xb0l", "paypal" },
+	{ "tatweel and Arabic kaf", "\xd8\xa8\xd9\x80\xd8\xa7\xd9\x86\xd9\x83", "\xd8\xa8\xd8\xa7\xd9\x86\xda\xa9" },
+	{ "nothing", "\xe2\x9c\x85 -", "" },
+};
+
+static void test_words(void **state)
+{
+	(void)state;
+	int bad = 0;
+	struct arena *arena = arena_create();
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct slice got = skeleton_words(arena, slice_str(words[i].in));
+		struct slice want = skeleton_confusable(arena, slice_str(words[i].words));
+		if (!slice_eq(got, want)) {
+			print_error("%s: got \"%.*s\"\n", words[i].what, SLICE_ARG(got));
+			bad++;
+		}
+	}
+	arena_destroy(&arena);
 	assert_int_equal(bad, 0);
 }
 
@@ -198,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text), cmocka_unit_test(test_confusable), cmocka_unit_test(test_signs),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_domain), cmocka_unit_test(test_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
