@@ -133,6 +133,37 @@ struct regex *regex_compile(struct arena *arena, const struct pattern *pattern, 
 	return regex;
 }
 
+/* Of pcre2_compile(): what isn't a pattern to Perl either. */
+enum {
+	ERROR_END_BACKSLASH = 101,
+	ERROR_MISSING_SQUARE_BRACKET = 106,
+	ERROR_CLASS_RANGE_ORDER = 108,
+	ERROR_QUANTIFIER_INVALID = 109,
+	ERROR_MISSING_CLOSING_PARENTHESIS = 114,
+	ERROR_UNMATCHED_CLOSING_PARENTHESIS = 122,
+};
+
+bool regex_is_malformed(struct arena *arena, const struct pattern *pattern)
+{
+	int error;
+	PCRE2_SIZE offset;
+	pcre2_code *code = compile(arena, pattern->source, pattern->flags, &error, &offset);
+	if (code != NULL) {
+		pcre2_code_free(code);
+		return false;
+	}
+	switch (error) {
+	case ERROR_END_BACKSLASH:
+	case ERROR_MISSING_SQUARE_BRACKET:
+	case ERROR_CLASS_RANGE_ORDER:
+	case ERROR_MISSING_CLOSING_PARENTHESIS:
+	case ERROR_UNMATCHED_CLOSING_PARENTHESIS: return true;
+	/* Perl lets some stand behind what has no width. */
+	case ERROR_QUANTIFIER_INVALID: return strchr("*+?", pattern->source.data[0]) != NULL;
+	default: return false;
+	}
+}
+
 struct regex_scratch *regex_scratch_create(void)
 {
 	struct regex_scratch *scratch = xcalloc(1, sizeof(*scratch));

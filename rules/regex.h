@@ -28,6 +28,8 @@ struct regex_match {
  * code: the interpreter is too slow to be fallen back to. Freed with the arena.
  */
 struct regex *regex_compile(struct arena *arena, const struct pattern *pattern, const char **error_r);
+/* Of one that can't be compiled: it would be none to Perl either, so whoever wrote it has mistyped it. */
+bool regex_is_malformed(struct arena *arena, const struct pattern *pattern);
 /* Perl's spelling turned into PCRE2's where they differ. */
 struct slice regex_translate(struct arena *arena, struct slice source, unsigned flags);
 

@@ -315,6 +315,17 @@ static void check_unwanted(struct ruleset *rules)
 	arena_destroy(&arena);
 }
 
+/* A mistake of whoever wrote the file, not a thing that we can't do. */
+static void report_malformed(struct ruleset *rules)
+{
+	for (size_t i = 0; i < rules->table->count; i++) {
+		const struct rule *rule = rules->table->list[i];
+		if (rule->status == RULE_UNSUPPORTED && !rule->skipped && rule->pattern.set &&
+		    rule_type_is_pattern(rule->type) && regex_is_malformed(rules->arena, &rule->pattern))
+			config_error_add(rules->table->errors, rule->file, rule->line, "%s: %s", rule->name.data, rule->reason);
+	}
+}
+
 /* What a header rule says where the header isn't there is known beforehand. */
 static void match_unset(struct ruleset *rules)
 {
@@ -355,6 +366,7 @@ void rule_compile(struct ruleset *rules)
 	compile_rest(rules);
 	check_unwanted(rules);
 	rules->engine = rule_engine_create(rules->table, &options);
+	report_malformed(rules);
 	match_unset(rules);
 	list_told(rules);
 	judge_metas(rules);

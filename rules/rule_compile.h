@@ -3,7 +3,8 @@
 /*
  * rule_compile: makes a table that has been read fit to run: tags replaced,
  * scores chosen, expressions bound to rules, eval functions found; and says
- * of each rule whether, and how well, it can be honoured.
+ * of each rule whether, and how well, it can be honoured. Patterns that are
+ * none are added to the table's errors.
  */
 #include "rules/ruleset.h"
 

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "base/nearest.h"
 #include "rules/rule_define.h"
 
 struct slice rule_line_word(struct slice *rest)
@@ -343,6 +344,17 @@ static void note_skipped(const struct rule_line *l, const struct directive *d)
 	rule->reason = l->why;
 }
 
+static void unknown_directive(const struct rule_line *l)
+{
+	struct nearest near = nearest_begin(l->key);
+	for (size_t i = 0; i < sizeof(directives) / sizeof(*directives); i++)
+		nearest_try(&near, slice_str(directives[i].key));
+	if (near.best.len > 0)
+		line_error(l, "unknown directive \"%.*s\": did you mean \"%.*s\"?", SLICE_ARG(l->key), SLICE_ARG(near.best));
+	else
+		line_error(l, "unknown directive \"%.*s\"", SLICE_ARG(l->key));
+}
+
 void rule_directive(const struct rule_line *l)
 {
 	for (size_t i = 0; i < sizeof(directives) / sizeof(*directives); i++) {
@@ -365,5 +377,5 @@ void rule_directive(const struct rule_line *l)
 	else if (IN(ignored, l->key))
 		l->table->ignored++;
 	else
-		line_error(l, "unknown directive \"%.*s\"", SLICE_ARG(l->key));
+		unknown_directive(l);
 }

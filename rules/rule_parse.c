@@ -29,10 +29,11 @@ struct parser {
 	size_t depth;
 	bool skip;
 	bool skip_file;        /* require_version that is not ours */
+	const struct parser *outer; /* the file that includes this one */
 	unsigned includes;
 };
 
-static void parse_file(struct parser *outer, struct rule_table *table, const char *path,
+static void parse_file(const struct parser *outer, struct rule_table *table, const char *path,
 		       const struct rule_parse_options *options);
 
 #define parse_error(p, ...) config_error_add((p)->table->errors, (p)->file, (p)->line, __VA_ARGS__)
@@ -145,12 +146,20 @@ static void on_endif(struct parser *p, struct slice value)
 	p->skip = p->conditionals[--p->depth].outer_skips;
 }
 
+static bool is_being_read(const struct parser *p, struct slice path)
+{
+	for (; p != NULL; p = p->outer)
+		if (slice_eq(p->file, path))
+			return true;
+	return false;
+}
+
 static void on_include(struct parser *p, struct slice value)
 {
 	if (p->skip)
 		return;
-	if (p->includes >= RULE_INCLUDE_DEPTH) {
-		parse_error(p, "includes nested more than %u deep", RULE_INCLUDE_DEPTH);
+	if (value.len == 0) {
+		parse_error(p, "include without the name of a file");
 		return;
 	}
 	struct slice path = value;
@@ -158,7 +167,12 @@ static void on_include(struct parser *p, struct slice value)
 	if (value.len > 0 && value.data[0] != '/' && slash != SLICE_NPOS)
 		path = arena_printf(p->table->arena, "%.*s/%.*s", SLICE_ARG(slice_head(p->file, slash)),
 				    SLICE_ARG(value));
-	parse_file(p, p->table, arena_str(p->table->arena, path), p->options);
+	if (is_being_read(p, path))
+		parse_error(p, "%.*s: includes itself", SLICE_ARG(path));
+	else if (p->includes >= RULE_INCLUDE_DEPTH)
+		parse_error(p, "includes nested more than %u deep", RULE_INCLUDE_DEPTH);
+	else
+		parse_file(p, p->table, arena_str(p->table->arena, path), p->options);
 }
 
 static void on_require_version(struct parser *p, struct slice value)
@@ -256,11 +270,20 @@ void rule_parse_text(struct rule_table *table, struct slice file, struct slice t
 	parse_lines(&p, text);
 }
 
-static bool read_whole(struct rule_table *table, const char *path, struct buf *out)
+/* Of a file as a whole: at the line that includes it, if one does. */
+static void file_error(const struct parser *outer, struct rule_table *table, const char *path, const char *why)
+{
+	if (outer != NULL)
+		parse_error(outer, "%s: %s", path, why);
+	else
+		config_error_add(table->errors, slice_str(path), 0, "%s", why);
+}
+
+static bool read_whole(const struct parser *outer, struct rule_table *table, const char *path, struct buf *out)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		config_error_add(table->errors, slice_str(path), 0, "%s", strerror(errno));
+		file_error(outer, table, path, strerror(errno));
 		return false;
 	}
 	ssize_t n = 0;
@@ -269,18 +292,18 @@ static bool read_whole(struct rule_table *table, const char *path, struct buf *o
 	int error = errno;
 	close(fd);
 	if (n < 0)
-		config_error_add(table->errors, slice_str(path), 0, "%s", strerror(error));
+		file_error(outer, table, path, strerror(error));
 	else if (out->len > RULE_FILE_MAX)
-		config_error_add(table->errors, slice_str(path), 0, "larger than %u bytes", RULE_FILE_MAX);
+		file_error(outer, table, path, "larger than 32 MB");
 	return n >= 0 && out->len <= RULE_FILE_MAX;
 }
 
-static void parse_file(struct parser *outer, struct rule_table *table, const char *path,
+static void parse_file(const struct parser *outer, struct rule_table *table, const char *path,
 		       const struct rule_parse_options *options)
 {
 	struct buf text = { 0 };
-	if (read_whole(table, path, &text)) {
-		struct parser p = { .table = table, .options = options };
+	if (read_whole(outer, table, path, &text)) {
+		struct parser p = { .table = table, .options = options, .outer = outer };
 		p.includes = outer ? outer->includes + 1 : 0;
 		p.file = slice_str(arena_str(table->arena, slice_str(path)));
 		parse_lines(&p, buf_slice(&text));

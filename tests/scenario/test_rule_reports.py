@@ -104,3 +104,24 @@ def test_rules_do_not_see_the_words_of_other_filters(folder):
     (folder / "mail.eml").write_bytes(b"X-Spam-Flag: YES\r\nx-spam-status: No\r\n" + MAIL.replace(b"IMAP", b"SMTP"))
     p = run("scan", "-c", folder / "conf", "--offline", "--json", "--rules", folder / "r.cf", folder / "mail.eml")
     assert {h["symbol"] for h in json.loads(p.stdout)["hits"]} & set("ABCDE") == {"D", "E"}
+
+
+def test_mistakes_are_told_at_their_lines(folder):
+    (folder / "two.cf").write_text("include one.cf\n")
+    (folder / "one.cf").write_text("body A /open(/\nbody B /[z-a]/\nbody C /*x/\nbody D /(?<=a+)b/\nbody E /shut)/\n"
+                                   "body F /[x/\nbody G /x\\\\/\ninclude two.cf\ninclude none.cf\ninclude\nbody H /^*a/\n"
+                                   "body I eval:unheard_of()\nbdoy J /x/\n")
+    p = run("check", "--rules", folder / "one.cf")
+    assert p.returncode == 78
+    where = {line.split(": ")[0][len(f"{folder}/"):]: line.split(": ", 1)[1] for line in p.stderr.splitlines()
+             if line.startswith(f"{folder}/")}
+    assert list(where) == ["two.cf:1", "one.cf:9", "one.cf:10", "one.cf:13", "one.cf:1", "one.cf:2", "one.cf:3",
+                           "one.cf:5", "one.cf:6"]
+    assert where["two.cf:1"] == f"{folder}/one.cf: includes itself"
+    assert where["one.cf:9"] == f"{folder}/none.cf: No such file or directory"
+    assert where["one.cf:13"] == 'unknown directive "bdoy": did you mean "body"?'
+    assert where["one.cf:10"] == "include without the name of a file"
+    assert where["one.cf:1"] == "A: pattern, at offset 5: missing closing parenthesis"
+    # Unsupported ones are no mistakes.
+    (folder / "one.cf").write_text("body D /(?<=a+)b/\nbody H /^*a/\nbody I eval:unheard_of()\n")
+    assert run("check", "--rules", folder / "one.cf").returncode == 0
