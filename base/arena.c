@@ -169,15 +169,19 @@ struct slice arena_lower(struct arena *arena, struct slice s)
 
 struct slice arena_printf(struct arena *arena, const char *fmt, ...)
 {
+	char room[256];
 	va_list ap, again;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int len = vsnprintf(NULL, 0, fmt, ap);
+	int len = vsnprintf(room, sizeof(room), fmt, ap);
 	va_end(ap);
 	if (len < 0)
 		len = 0;
 	char *p = arena_alloc(arena, (size_t)len + 1);
-	vsnprintf(p, (size_t)len + 1, fmt, again);
+	if ((size_t)len < sizeof(room))
+		memcpy(p, room, (size_t)len);
+	else
+		vsnprintf(p, (size_t)len + 1, fmt, again);
 	va_end(again);
 	return slice_make(p, (size_t)len);
 }

@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -57,16 +58,21 @@ void buf_add_lower(struct buf *b, struct slice s)
 	b->len += s.len;
 }
 
+/* Most of what is printed is short: printing twice, first to measure, would double the work. */
+#define PRINT_ROOM 48u
+
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;
 	va_copy(again, ap);
-	int len = vsnprintf(NULL, 0, fmt, again);
+	buf_reserve(b, PRINT_ROOM);
+	size_t room = b->cap - b->len;
+	int len = vsnprintf(b->data + b->len, room, fmt, ap);
+	if (len > 0 && (size_t)len >= room)
+		vsnprintf(buf_reserve(b, (size_t)len + 1), (size_t)len + 1, fmt, again);
 	va_end(again);
-	if (len <= 0)
-		return;
-	vsnprintf(buf_reserve(b, (size_t)len + 1), (size_t)len + 1, fmt, ap);
-	b->len += (size_t)len;
+	if (len > 0)
+		b->len += (size_t)len;
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)
@@ -90,4 +96,37 @@ const char *buf_cstr(struct buf *b)
 {
 	*buf_reserve(b, 1) = '\0';
 	return b->data;
+}
+
+void buf_add_number(struct buf *b, int64_t value)
+{
+	char text[24], *p = text + sizeof(text);
+	uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+	do
+		*--p = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (value < 0)
+		*--p = '-';
+	buf_add(b, p, (size_t)(text + sizeof(text) - p));
+}
+
+#define DECIMAL_MOST 1e12 /* from there on, printf's digits */
+
+void buf_add_decimal(struct buf *b, double value, unsigned places)
+{
+	static const double powers[] = { 1, 10, 100, 1000 };
+	double scaled = value < 0 ? -value : value;
+	if (places >= sizeof(powers) / sizeof(*powers) || !(scaled < DECIMAL_MOST)) {
+		buf_printf(b, "%.*f", (int)places, value);
+		return;
+	}
+	uint64_t unit = (uint64_t)powers[places], all = (uint64_t)rint(scaled * powers[places]), part = all % unit;
+	if (value < 0 && all > 0)
+		buf_add_char(b, '-');
+	buf_add_number(b, (int64_t)(all / unit));
+	if (places == 0)
+		return;
+	buf_add_char(b, '.');
+	for (unit /= 10; unit > 0; unit /= 10)
+		buf_add_char(b, (char)('0' + part / unit % 10));
 }

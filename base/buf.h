@@ -28,6 +28,9 @@ void buf_add_slice(struct buf *b, struct slice s);
 void buf_add_str(struct buf *b, const char *s);
 void buf_add_char(struct buf *b, char c);
 void buf_add_lower(struct buf *b, struct slice s);
+/* In decimal digits: much cheaper than printf. places: behind the point, up to 3. */
+void buf_add_number(struct buf *b, int64_t value);
+void buf_add_decimal(struct buf *b, double value, unsigned places);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /* Drops n bytes at the front (memmove). */

@@ -54,10 +54,24 @@ bool ip_parse(struct slice text, struct ip *ip_r)
 	return parse(text, ip_r, &mapped);
 }
 
+/* inet_ntop() prints, and each message asks for several. */
+static void text_of_4(const uint8_t bytes[4], char *out)
+{
+	for (size_t i = 0; i < 4; i++) {
+		unsigned n = bytes[i];
+		if (n >= 100)
+			*out++ = (char)('0' + n / 100);
+		if (n >= 10)
+			*out++ = (char)('0' + n / 10 % 10);
+		*out++ = (char)('0' + n % 10);
+		*out++ = i < 3 ? '.' : '\0';
+	}
+}
+
 const char *ip_text(const struct ip *ip, char out[IP_TEXT_MAX])
 {
 	if (ip->family == 4)
-		inet_ntop(AF_INET, ip->bytes, out, IP_TEXT_MAX);
+		text_of_4(ip->bytes, out);
 	else if (ip->family == 6)
 		inet_ntop(AF_INET6, ip->bytes, out, IP_TEXT_MAX);
 	else

@@ -85,8 +85,10 @@ static void collect(struct arena *arena, struct arc_chain *chain, const struct m
 	for (size_t i = 0; i < message->header_count; i++)
 		for (enum part part = 0; part < PARTS; part++)
 			if (slice_eq_nocase(message->headers[i].name, part_names[part])) {
-				if (chain->result == AUTH_NONE)
+				if (chain->result == AUTH_NONE) {
 					chain->result = AUTH_UNKNOWN;
+					chain->sets = arena_array(arena, struct arc_set, ARC_INSTANCES_MAX);
+				}
 				take_field(arena, chain, part, &message->headers[i]);
 			}
 }

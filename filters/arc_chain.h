@@ -26,7 +26,7 @@ struct arc_chain {
 	unsigned count;           /* the newest instance */
 	unsigned oldest_pass;     /* of PASS */
 	bool temporary;           /* FAIL, because a key could not be looked up now */
-	struct arc_set sets[ARC_INSTANCES_MAX]; /* i=1 first */
+	struct arc_set *sets;     /* i=1 first; NULL: there are no ARC fields */
 	struct dkim_bodies *bodies;
 };
 

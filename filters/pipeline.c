@@ -6,6 +6,7 @@
  */
 #include "filters/pipeline.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #define FILTERS_MAX 64
@@ -47,17 +48,28 @@ static uint64_t after_bits(const struct filter *filter)
 	return bits;
 }
 
-void pipeline_begin(struct scan *scan)
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static uint64_t after_of[FILTERS_MAX]; /* by place in filter_table */
+
+static void find_after(void)
 {
-	struct pipeline *p = arena_new(scan->arena, struct pipeline);
 	for (size_t i = 0; filter_table[i] != NULL; i++) {
 		if (i >= FILTERS_MAX)
 			abort(); /* the table outgrew the bits of `after`: a defect of the build */
+		after_of[i] = after_bits(filter_table[i]);
+	}
+}
+
+void pipeline_begin(struct scan *scan)
+{
+	pthread_once(&once, find_after);
+	struct pipeline *p = arena_new(scan->arena, struct pipeline);
+	for (size_t i = 0; filter_table[i] != NULL; i++) {
 		const struct filter *f = filter_table[i];
 		const struct filter_common *common = snapshot_filter(scan->snapshot, f->name);
 		struct slot *slot = &p->slots[p->count++];
 		slot->filter = f;
-		slot->after = after_bits(f);
+		slot->after = after_of[i];
 		slot->enabled = f->always || common == NULL || common->enabled;
 		if (slot->enabled && f->state_size > 0)
 			slot->state = arena_alloc(scan->arena, f->state_size);

@@ -39,7 +39,7 @@ struct relays {
 	size_t trusted_count;    /* list[0 … n-1]; the rest is untrusted */
 	size_t internal_count;   /* list[0 … n-1]; the rest is external */
 	size_t unparseable;      /* fields that are no relay and not known to be harmless */
-	/* SpamAssassin's pseudo-headers X-Spam-Relays-*. */
+	/* SpamAssassin's pseudo-headers X-Spam-Relays-*; once relays_tell() was called. */
 	struct slice trusted, untrusted, internal, external;
 };
 
@@ -56,6 +56,8 @@ struct relays *message_relays(const struct message *m, const struct received_net
 
 /* "[ ip=… rdns=… helo=… by=… ident=… envfrom=… intl=0 id=… auth=… msa=0 ]" */
 struct slice relay_as_string(struct arena *arena, const struct relay *relay);
+/* Fills in the pseudo-headers, which only rules read. */
+void relays_tell(struct arena *arena, struct relays *relays);
 bool ip_is_private(const struct ip *ip);
 
 #endif

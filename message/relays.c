@@ -69,7 +69,7 @@ static void add_string(struct buf *out, struct slice s)
 	buf_add_slice(out, s);
 }
 
-static void make_strings(struct arena *arena, struct relays *relays)
+void relays_tell(struct arena *arena, struct relays *relays)
 {
 	struct buf trusted = { 0 }, untrusted = { 0 }, internal = { 0 }, external = { 0 };
 	for (size_t i = 0; i < relays->count; i++) {
@@ -149,6 +149,5 @@ struct relays *message_relays(const struct message *m, const struct received_net
 		if (harmless && chain.trusted && is_fetcher(h->value))
 			relays->count = relays->trusted_count = relays->internal_count = 0;
 	}
-	make_strings(m->arena, relays);
 	return relays;
 }

@@ -167,7 +167,8 @@ static const struct setting BACKEND[] = {
 	{ "weight", SETTING_INT, AT(backend, weight), .fallback = "1", .min = 1, .max = 65535,
 	  .help = "Share of the connections among those of one priority" },
 	{ "connections", SETTING_INT, AT(backend, connections), .fallback = "8", .max = 10000,
-	  .help = "Idle connections that each worker keeps for reuse" },
+	  .help = "Idle connections that each worker keeps for reuse; those above it end when nobody has needed them for a "
+		  "second. 0: none is used twice" },
 	{ "max-connections", SETTING_INT, AT(backend, max_connections), .fallback = "0", .max = 100000,
 	  .help = "Connections that each worker has at most at one time; who needs one more waits for it, up to "
 		  "connect-timeout, and gets 451 then. 0: as many as there are clients" },

@@ -44,8 +44,9 @@ void snapshot_release(struct snapshot **snapshot)
 const void *snapshot_filter(const struct snapshot *snapshot, const char *name)
 {
 	const struct config *config = snapshot->config;
+	const struct slice wanted = slice_str(name);
 	for (size_t i = 0; i < config->filter_count; i++)
-		if (slice_eq(config->filters[i].name, slice_str(name)))
+		if (config->filters[i].name.len == wanted.len && slice_eq(config->filters[i].name, wanted))
 			return config->filters[i].values;
 	return NULL;
 }

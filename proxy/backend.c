@@ -10,7 +10,10 @@
 #include "proxy/backend_private.h"
 #include "proxy/transparent.h"
 
-#define IDLE_SECONDS 60
+#define IDLE_MS 60000
+/* Those above `connections`: under load they are wanted again at once, and a
+ * new one costs more than a mail does. */
+#define SURPLUS_MS 1000
 #define PROBE_RETRY_MS 5000
 
 /* ---- a backend */
@@ -392,7 +395,7 @@ static void swallow(void *arg, const struct reply *reply, const char *why)
 	conn_free(arg);
 }
 
-static void quit(struct backend_conn *conn)
+void conn_quit(struct backend_conn *conn)
 {
 	const int64_t quit_ms = 5000;
 	if (conn->closed || conn->count > 0) {
@@ -430,20 +433,20 @@ void backend_conn_release(struct backend_conn **conn_p, bool clean)
 	struct backend *b = conn->backend;
 	conn->drained = NULL;
 	bool keep = clean && !conn->bound && !conn->closed && !conn->released && conn->count == 0 &&
-		    b->idle_count < (size_t)b->config->connections && !b->worker->draining;
+		    b->config->connections > 0 && !b->worker->draining;
 	if (!keep) {
 		if (clean && !conn->released)
-			quit(conn);
+			conn_quit(conn);
 		else
 			conn_free(conn);
 		return;
 	}
+	const struct timeval idle = timeval_ms(b->idle_count < (size_t)b->config->connections ? IDLE_MS : SURPLUS_MS);
 	conn->idle = true;
 	conn->next = b->idle;
 	b->idle = conn;
 	b->idle_count++;
 	backend_has_room(b);
-	const struct timeval idle = { .tv_sec = IDLE_SECONDS };
 	evtimer_add(&conn->timer, &idle);
 }
 

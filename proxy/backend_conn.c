@@ -104,8 +104,7 @@ void conn_fail(struct backend_conn *conn, const char *why)
 	leave(conn);
 }
 
-/* An idle connection that speaks or ends is of no use any more. */
-static void drop_idle(struct backend_conn *conn)
+static void leave_idle(struct backend_conn *conn)
 {
 	struct backend *b = conn->backend;
 	for (struct backend_conn **at = &b->idle; *at != NULL; at = &(*at)->next)
@@ -114,6 +113,13 @@ static void drop_idle(struct backend_conn *conn)
 			b->idle_count--;
 			break;
 		}
+	conn->idle = false;
+}
+
+/* An idle connection that speaks or ends is of no use any more. */
+static void drop_idle(struct backend_conn *conn)
+{
+	leave_idle(conn);
 	conn_free(conn);
 }
 
@@ -194,13 +200,15 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct backend_conn *conn = arg;
 	(void)fd, (void)what;
-	if (conn->idle)
-		drop_idle(conn);
-	else if (conn->wait != NULL && conn->wait->handshaking)
+	if (conn->idle) {
+		leave_idle(conn);
+		conn_quit(conn);
+	} else if (conn->wait != NULL && conn->wait->handshaking) {
 		greet_ready(conn->wait, "time-out in the handshake");
-	else
+	} else {
 		conn_fail(conn, conn->confused ? "reply nobody asked for" : conn->closed ? "connection is closed"
 								  : "time-out waiting for the backend");
+	}
 }
 
 static const struct stream_callbacks callbacks = {

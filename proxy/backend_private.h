@@ -87,6 +87,9 @@ void conn_leaves(struct backend_conn *conn, bool leaves);
 /* Fails all expectations, with why. */
 void conn_fail(struct backend_conn *conn, const char *why);
 
+/* backend.c: says QUIT and closes. */
+void conn_quit(struct backend_conn *conn);
+
 /* backend_greet.c: from the banner, or from where an idle one stands, to
  * ready; ends with greet_done(). */
 void greet_begin(struct backend_wait *wait);

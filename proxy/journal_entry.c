@@ -11,11 +11,18 @@
 #define HITS_MAX 300u
 #define WHAT_IF_MAX 64u
 
+static void add_words(struct buf *out, const char *before, const char *text)
+{
+	buf_add_str(out, before);
+	buf_add_str(out, text);
+}
+
 static void add_pair(struct buf *out, const char *key, struct slice value)
 {
 	if (value.len == 0)
 		return;
-	buf_printf(out, " %s=", key);
+	add_words(out, " ", key);
+	buf_add_char(out, '=');
 	journal_add_text(out, value, TEXT_MAX);
 }
 
@@ -26,13 +33,16 @@ static void add_first_line(struct buf *out, int64_t now, const char *id, const c
 	char when[32];
 	gmtime_r(&t, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	buf_printf(out, "= %s %s %s\n", id, when, how);
+	add_words(out, "= ", id);
+	add_words(out, " ", when);
+	add_words(out, " ", how);
+	buf_add_char(out, '\n');
 }
 
 static void add_client(struct buf *out, const struct client *c)
 {
 	char ip[IP_TEXT_MAX];
-	buf_printf(out, "client  %s", ip_text(&c->ip, ip));
+	add_words(out, "client  ", ip_text(&c->ip, ip));
 	add_pair(out, "name", c->name);
 	add_pair(out, "helo", c->helo);
 	add_pair(out, "login", c->login);
@@ -62,7 +72,7 @@ static void add_session(struct buf *out, const struct scan *scan, const struct j
 	for (size_t i = 0; e->recipient < 0 && i < v->recipient_count; i++) {
 		buf_add_str(out, "rcpt    <");
 		journal_add_text(out, v->recipients[i].mailbox.text, TEXT_MAX);
-		buf_printf(out, "> %s\n", v->recipients[i].accepted ? "accepted" : "refused");
+		buf_add_str(out, v->recipients[i].accepted ? "> accepted\n" : "> refused\n");
 	}
 }
 
@@ -79,8 +89,11 @@ static void add_verdict(struct buf *out, const struct scan *scan, const struct j
 	buf_add_char(out, '\n');
 	if (v == NULL || v->policy == NULL)
 		return;
-	buf_printf(out, "verdict %s score=%.3f policy=%.*s", action_name(v->action), v->score,
-		   SLICE_ARG(v->policy->title));
+	add_words(out, "verdict ", action_name(v->action));
+	buf_add_str(out, " score=");
+	buf_add_decimal(out, v->score, 3);
+	buf_add_str(out, " policy=");
+	buf_add_slice(out, v->policy->title);
 	add_pair(out, "redirect", v->redirect);
 	add_pair(out, "because", v->why);
 	buf_add_char(out, '\n');
@@ -91,6 +104,23 @@ static void add_verdict(struct buf *out, const struct scan *scan, const struct j
 		buf_printf(out, "shadow  list %.*s would have: %s\n", SLICE_ARG(v->shadow_list), action_name(v->would));
 }
 
+/* In columns. */
+static void add_score(struct buf *out, const char *symbol, double score)
+{
+	size_t start = out->len;
+	add_words(out, "hit     ", symbol);
+	while (out->len - start < 36)
+		buf_add_char(out, ' ');
+	struct buf digits = { 0 };
+	buf_add_decimal(&digits, score, 3);
+	for (size_t i = digits.len; i < 8; i++)
+		buf_add_char(out, ' ');
+	if (digits.len >= 8)
+		buf_add_char(out, ' ');
+	buf_add_slice(out, buf_slice(&digits));
+	buf_free(&digits);
+}
+
 static void add_hits(struct buf *out, const struct scan *scan, const struct journal_entry *e)
 {
 	for (size_t i = 0; i < scan->hits.count && i < HITS_MAX; i++) {
@@ -99,13 +129,14 @@ static void add_hits(struct buf *out, const struct scan *scan, const struct jour
 			continue;
 		double score = e->verdict != NULL && e->verdict->policy != NULL ? policy_score(e->verdict->policy, h) :
 										   h->score;
-		buf_printf(out, "hit     %-28s %7.3f", h->symbol, score);
+		add_score(out, h->symbol, score);
 		if (h->action != ACTION_NONE)
 			buf_printf(out, " action=%s", action_name(h->action));
 		if (h->recipient >= 0)
 			buf_printf(out, " rcpt=%d", h->recipient + 1);
-		buf_printf(out, " %s %s%s: ", phase_name(h->phase), h->filter ? h->filter : "-",
-			   h->shadow ? " in shadow" : "");
+		add_words(out, " ", phase_name(h->phase));
+		add_words(out, " ", h->filter ? h->filter : "-");
+		buf_add_str(out, h->shadow ? " in shadow: " : ": ");
 		journal_add_text(out, h->evidence.len ? h->evidence : slice_str(h->describe), TEXT_MAX);
 		buf_add_char(out, '\n');
 	}
@@ -160,8 +191,10 @@ static void add_questions(struct buf *out, const struct scan *scan)
 		const struct question *q = questions_at(scan->questions, i);
 		if (q->kind == QUESTION_JOB)
 			continue;
-		buf_printf(out, "asked   %s %s ", q->asker ? q->asker : "-",
-			   q->kind == QUESTION_DNS ? dns_type_name(q->type) : q->kind == QUESTION_STORE ? "store" : "scanner");
+		add_words(out, "asked   ", q->asker ? q->asker : "-");
+		add_words(out, " ", q->kind == QUESTION_DNS ? dns_type_name(q->type) :
+			  q->kind == QUESTION_STORE ? "store" : "scanner");
+		buf_add_char(out, ' ');
 		journal_add_text(out, q->name, TEXT_MAX);
 		buf_add_str(out, ": ");
 		add_answer(out, scan, q);
@@ -183,6 +216,16 @@ static void judge(const struct scan *scan, int recipient, const struct hit *with
 		verdict_at_end(&in, verdict_r);
 }
 
+static void add_threshold(struct buf *out, const char *name, double from, double score)
+{
+	add_words(out, "level   ", name);
+	buf_add_str(out, " from ");
+	buf_add_decimal(out, from, 1);
+	buf_add_str(out, score >= from ? ": reached by " : ": missed by ");
+	buf_add_decimal(out, score >= from ? score - from : from - score, 3);
+	buf_add_char(out, '\n');
+}
+
 static void add_thresholds(struct buf *out, const struct verdict *v)
 {
 	const struct config_policy *p = v->policy;
@@ -193,9 +236,7 @@ static void add_thresholds(struct buf *out, const struct verdict *v)
 		      { "quarantine", p->quarantine }, { "reject", p->reject }, { "discard", p->discard } };
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
 		if (steps[i].from >= 0)
-			buf_printf(out, "level   %s from %.1f: %s by %.3f\n", steps[i].name, steps[i].from,
-				   v->score >= steps[i].from ? "reached" : "missed",
-				   v->score >= steps[i].from ? v->score - steps[i].from : steps[i].from - v->score);
+			add_threshold(out, steps[i].name, steps[i].from, v->score);
 }
 
 static void add_what_if(struct buf *out, const struct scan *scan, const struct journal_entry *e)

@@ -11,19 +11,53 @@
 
 /* ---- words: no white space in them, "-" for nothing */
 
+static bool is_plain(char c)
+{
+	return c > ' ' && c < 0x7f && c != '%';
+}
+
+static void add_encoded(struct buf *out, struct slice s)
+{
+	static const char hex[] = "0123456789abcdef";
+	char *p = buf_reserve(out, 3 * s.len);
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.data[i];
+		if (is_plain(s.data[i])) {
+			*p++ = s.data[i];
+			continue;
+		}
+		*p++ = '%';
+		*p++ = hex[c >> 4];
+		*p++ = hex[c & 15];
+	}
+	out->len = (size_t)(p - out->data);
+}
+
 static void add_word(struct buf *out, struct slice s)
 {
 	s = slice_head(s, VALUE_MAX);
 	buf_add_char(out, ' ');
 	if (s.len == 0 || slice_eq(s, SLICE("-")))
 		buf_add_str(out, s.len ? "%2d" : "-");
-	for (size_t i = 0; i < s.len && !slice_eq(s, SLICE("-")); i++) {
-		unsigned char c = (unsigned char)s.data[i];
-		if (c <= ' ' || c >= 0x7f || c == '%')
-			buf_printf(out, "%%%02x", c);
-		else
-			buf_add_char(out, s.data[i]);
-	}
+	else
+		add_encoded(out, s);
+}
+
+static void add_int(struct buf *out, int64_t value)
+{
+	buf_add_char(out, ' ');
+	buf_add_number(out, value);
+}
+
+/* Scores have few places. */
+static void add_real(struct buf *out, double value)
+{
+	double thousand = value * 1000;
+	buf_add_char(out, ' ');
+	if (thousand > -1e6 && thousand < 1e6 && thousand == (double)(int)thousand)
+		buf_add_decimal(out, value, 3);
+	else
+		buf_printf(out, "%.6g", value);
 }
 
 static void add_text(struct buf *out, const char *s)
@@ -56,9 +90,13 @@ static void add_session(struct buf *out, const struct scan *scan)
 	const struct envelope *e = &scan->envelope;
 	const struct message *m = &scan->message;
 	char ip[IP_TEXT_MAX];
-	buf_printf(out, "@s %lld %u %u %d %d %d %d %d %d %d %d %d", (long long)scan->now, c->port, c->manners, c->esmtp,
-		   c->submission, c->relay_decided, e->body_8bit, e->body_binary, e->smtputf8, m->had_bare_lf,
-		   m->had_long_line, m->had_8bit_header);
+	const int64_t numbers[] = {
+		scan->now, c->port, c->manners, c->esmtp, c->submission, c->relay_decided, e->body_8bit, e->body_binary,
+		e->smtputf8, m->had_bare_lf, m->had_long_line, m->had_8bit_header,
+	};
+	buf_add_str(out, "@s");
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		add_int(out, numbers[i]);
 	add_text(out, c->ip.family ? ip_text(&c->ip, ip) : "");
 	add_word(out, c->name);
 	add_word(out, c->helo);
@@ -75,7 +113,8 @@ static void add_session(struct buf *out, const struct scan *scan)
 static void add_recipient(struct buf *out, const struct scan *scan, int index, enum recipient_fate fate)
 {
 	const struct recipient *r = &scan->envelope.recipients[index];
-	buf_printf(out, "@r %d", fate);
+	buf_add_str(out, "@r");
+	add_int(out, fate);
 	add_word(out, r->mailbox.text);
 	add_word(out, r->params);
 	buf_add_char(out, '\n');
@@ -98,8 +137,12 @@ static enum recipient_fate fate_of(const struct scan *scan, size_t index)
 static void add_answer(struct buf *out, const struct question *q)
 {
 	const struct answer *a = q->answer;
-	buf_printf(out, "@a %d %d %d %u %d %lld", q->kind, q->kind == QUESTION_STORE ? (int)q->store.op : q->type,
-		   a->status, a->ttl, a->secure, (long long)a->number);
+	const int64_t numbers[] = {
+		q->kind, q->kind == QUESTION_STORE ? (int)q->store.op : q->type, a->status, a->ttl, a->secure, a->number,
+	};
+	buf_add_str(out, "@a");
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		add_int(out, numbers[i]);
 	add_text(out, q->asker);
 	add_word(out, q->name);
 	add_text(out, a->why);
@@ -131,8 +174,12 @@ static void add_hits(struct buf *out, const struct scan *scan, const struct verd
 		if (h->recipient >= 0 && recipient >= 0 && h->recipient != recipient)
 			continue;
 		double score = v != NULL && v->policy != NULL ? policy_score(v->policy, h) : h->score;
-		buf_printf(out, "@h %.6g %.6g %d %d %d %d %u", score, h->score, h->action, h->phase, h->recipient,
-			   h->shadow, h->refusal.code);
+		const int64_t numbers[] = { h->action, h->phase, h->recipient, h->shadow, h->refusal.code };
+		buf_add_str(out, "@h");
+		add_real(out, score);
+		add_real(out, h->score);
+		for (size_t k = 0; k < sizeof(numbers) / sizeof(*numbers); k++)
+			add_int(out, numbers[k]);
 		add_text(out, h->symbol);
 		add_text(out, h->filter);
 		add_text(out, h->refusal.enhanced);
@@ -147,8 +194,12 @@ void session_record_write(struct buf *out, const struct scan *scan, const struct
 {
 	if (!brief)
 		add_session(out, scan);
-	if (v != NULL && v->policy != NULL)
-		buf_printf(out, "@v %d %.6g\n", v->action, v->score);
+	if (v != NULL && v->policy != NULL) {
+		buf_add_str(out, "@v");
+		add_int(out, v->action);
+		add_real(out, v->score);
+		buf_add_char(out, '\n');
+	}
 	for (size_t i = 0; recipient < 0 && i < scan->envelope.recipient_count; i++)
 		add_recipient(out, scan, (int)i, fate_of(scan, i));
 	if (recipient >= 0)

@@ -83,8 +83,11 @@ bool trace_removes(const struct scan *scan, const struct header *header)
 static void add_status(struct buf *out, const struct scan *scan, const struct verdict *v)
 {
 	size_t line = out->len;
-	buf_printf(out, "X-Spam-Status: %s, score=%.1f required=%.1f tests=",
-		   v->action >= ACTION_TAG ? "Yes" : "No", v->score, v->required);
+	buf_add_str(out, v->action >= ACTION_TAG ? "X-Spam-Status: Yes, score=" : "X-Spam-Status: No, score=");
+	buf_add_decimal(out, v->score, 1);
+	buf_add_str(out, " required=");
+	buf_add_decimal(out, v->required, 1);
+	buf_add_str(out, " tests=");
 	bool any = false;
 	for (size_t i = 0; i < scan->hits.count; i++) {
 		const struct hit *h = &scan->hits.list[i];
@@ -163,7 +166,9 @@ void trace_added(struct buf *out, const struct scan *scan, const struct verdict 
 		add_original_recipients(out, scan);
 	if (v->action >= ACTION_TAG)
 		buf_add_str(out, "X-Spam-Flag: YES\r\n");
-	buf_printf(out, "X-Spam-Score: %.1f\r\n", v->score);
+	buf_add_str(out, "X-Spam-Score: ");
+	buf_add_decimal(out, v->score, 1);
+	buf_add_str(out, "\r\n");
 	if (v->score >= 1) {
 		buf_add_str(out, "X-Spam-Level: ");
 		for (int i = 0; i < LEVEL_MAX && i < (int)v->score; i++)

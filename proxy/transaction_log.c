@@ -10,11 +10,14 @@
 #include "base/buf.h"
 
 #define FIELDS_MAX 24
+#define NUMBERS_MAX 6
+#define NUMBER_LEN 40u
 
 struct line {
 	struct log_field fields[FIELDS_MAX];
 	size_t count;
-	struct buf numbers; /* text of figures; reserved, so that it never moves */
+	char numbers[NUMBERS_MAX][NUMBER_LEN]; /* text of figures */
+	size_t number_count;
 };
 
 static void add(struct line *l, const char *key, struct slice value)
@@ -23,11 +26,17 @@ static void add(struct line *l, const char *key, struct slice value)
 		l->fields[l->count++] = (struct log_field){ key, value };
 }
 
-static void add_number(struct line *l, const char *key, int decimals, double value)
+static void add_number(struct line *l, const char *key, unsigned places, double value)
 {
-	size_t start = l->numbers.len;
-	l->numbers.len += (size_t)snprintf(l->numbers.data + start, l->numbers.cap - start, "%.*f", decimals, value);
-	add(l, key, slice_from(buf_slice(&l->numbers), start));
+	struct buf text = { 0 };
+	if (l->number_count == NUMBERS_MAX)
+		return;
+	char *to = l->numbers[l->number_count++];
+	buf_add_decimal(&text, value, places);
+	struct slice digits = slice_head(buf_slice(&text), NUMBER_LEN);
+	memcpy(to, digits.data, digits.len);
+	add(l, key, slice_make(to, digits.len));
+	buf_free(&text);
 }
 
 /* From one moment to the next; nothing if either never came. */
@@ -39,16 +48,22 @@ static void add_stage(struct line *l, const char *key, int64_t from, int64_t to)
 
 static void list_recipients(const struct envelope *e, struct buf *out)
 {
-	for (size_t i = 0; i < e->recipient_count; i++)
-		buf_printf(out, "%s%s%.*s", i ? "," : "", e->recipients[i].accepted ? "" : "!",
-			   SLICE_ARG(e->recipients[i].mailbox.text));
+	for (size_t i = 0; i < e->recipient_count; i++) {
+		buf_add_str(out, i ? "," : "");
+		buf_add_str(out, e->recipients[i].accepted ? "" : "!");
+		buf_add_slice(out, e->recipients[i].mailbox.text);
+	}
 }
 
 static void list_hits(const struct hits *hits, struct buf *out)
 {
-	for (size_t i = 0; i < hits->count; i++)
-		buf_printf(out, "%s%s(%.2f%s)", i ? "," : "", hits->list[i].symbol, hits->list[i].score,
-			   hits->list[i].shadow ? " shadow" : "");
+	for (size_t i = 0; i < hits->count; i++) {
+		buf_add_str(out, i ? "," : "");
+		buf_add_str(out, hits->list[i].symbol);
+		buf_add_char(out, '(');
+		buf_add_decimal(out, hits->list[i].score, 2);
+		buf_add_str(out, hits->list[i].shadow ? " shadow)" : ")");
+	}
 }
 
 static void add_shadow(struct line *l, const struct verdict *v)
@@ -153,9 +168,9 @@ void transaction_log_session(const struct client *client, const char *id, int64_
 
 void transaction_log(const struct transaction_record *r)
 {
-	struct line l = { .count = 0 };
+	struct line l;
 	struct buf recipients = { 0 }, hits = { 0 };
-	buf_reserve(&l.numbers, 512);
+	l.count = l.number_count = 0;
 	list_hits(&r->scan->hits, &hits);
 	add_envelope(&l, r, &recipients);
 	add_number(&l, "size", 0, (double)r->size);
@@ -175,6 +190,5 @@ void transaction_log(const struct transaction_record *r)
 	log_event(LOG_INFO, r->log, "transaction", l.fields, l.count);
 	buf_free(&recipients);
 	buf_free(&hits);
-	buf_free(&l.numbers);
 	add_to_journal(r);
 }

@@ -55,6 +55,7 @@ static void find_relays(struct rule_scan *s)
 	struct relay *relay = arena_new(s->arena, struct relay);
 	bool connected = connection_relay(&s->in, relay);
 	s->relays = message_relays(s->in.message, &networks, connected ? relay : NULL);
+	relays_tell(s->in.message->arena, s->relays);
 }
 
 /* fetchmail hands mail on with the address of X-Sender as reverse-path, where

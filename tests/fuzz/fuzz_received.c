@@ -27,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct message m = { 0 };
 	message_parse(&m, arena, message_canonical(arena, slice_make(data, size)).bytes, 100);
 	struct relays *relays = message_relays(&m, NULL, NULL);
+	relays_tell(arena, relays);
 	must(relays->trusted_count <= relays->count && relays->internal_count <= relays->trusted_count);
 	arena_destroy(&arena);
 	return 0;

@@ -130,6 +130,32 @@ def test_connections_are_reused(place):
         assert backend.connections <= 2
 
 
+def test_connections_above_the_idle_ones_live_a_little(place):
+    """Wanted again at once they are there; wanted by nobody they are told QUIT."""
+    with FakeBackend() as backend, Gatehouse(place / "g", backend=backend.port, backend_settings="connections = 1") as g:
+        def five_at_once():
+            clients = [Client(g.port) for _ in range(5)]
+            for c in clients:
+                c.hello()
+                assert [c.code(x) for x in ("MAIL FROM:<a@example.net>", "RCPT TO:<b@example.org>", "DATA")] == [250, 250, 354]
+            for c in clients:
+                c.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
+                assert c.reply()[0] == 250
+                c.close()
+        # Where the second five come later than a second, theirs are new: another try then.
+        for _ in range(5):
+            five_at_once()
+            between, start = backend.connections, time.time()
+            five_at_once()
+            if time.time() - start < 0.8:
+                break
+        assert backend.connections == between >= 5
+        end = time.time() + 15
+        while time.time() < end and backend.commands.count("QUIT") < backend.connections - 1:
+            time.sleep(0.05)
+        assert backend.commands.count("QUIT") == backend.connections - 1
+
+
 def test_bots_never_reach_the_backend(place):
     with FakeBackend() as backend, Gatehouse(place / "g", backend=backend.port) as g:
         time.sleep(0.3)

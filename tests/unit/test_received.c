@@ -139,7 +139,9 @@ static struct relays *relays_of(struct arena *arena, const char *text,
 {
 	struct message *m = arena_new(arena, struct message);
 	message_parse(m, arena, message_canonical(arena, slice_str(text)).bytes, 100);
-	return message_relays(m, networks, client);
+	struct relays *relays = message_relays(m, networks, client);
+	relays_tell(arena, relays);
+	return relays;
 }
 
 #define HOP(ip, by) "Received: from h (h [" ip "]) by " by " (X) with ESMTP\n"
