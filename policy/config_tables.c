@@ -140,12 +140,12 @@ static const struct setting BACKEND[] = {
 	  .help = "How the server is told who the client is; with none and xforward it takes us for the "
 		  "client" },
 	{ "tls", SETTING_ENUM, AT(backend, tls), .fallback = "opportunistic", .values = BACKEND_TLS,
-	  .help = "STARTTLS to the server: never, if it offers it, always, always and its certificate "
-		  "checked" },
+	  .help = "STARTTLS to the server: never; if it offers it, and without where the handshake fails; always; always "
+		  "and its certificate checked" },
 	{ "tls-implicit", SETTING_BOOL, AT(backend, tls_implicit), .fallback = "no",
 	  .help = "TLS from the first octet, as on port 465, instead of STARTTLS" },
 	{ "tls-ca", SETTING_STRING, AT(backend, tls_ca), .fallback = "",
-	  .help = "PEM file of the authorities to trust. Empty: the system's" },
+	  .help = "PEM file of the authorities to trust, and no others. Empty: the system's" },
 	{ "tls-name", SETTING_STRING, AT(backend, tls_name), .fallback = "",
 	  .help = "Name the server's certificate must have. Empty: the host of address" },
 	{ "tls-fingerprints", SETTING_STRINGS, AT(backend, tls_fingerprints), .fallback = "",

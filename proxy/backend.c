@@ -162,16 +162,24 @@ static void wait_free(struct backend_wait *wait)
 	free(wait);
 }
 
-static void open_with(struct backend_wait *wait, int fd);
+static bool begin(struct backend_wait *wait);
+static void enqueue(struct backend_wait *wait);
 
-/* An idle connection may end whenever the server likes: it says nothing of a new one. */
+/* An idle connection may end whenever the server likes: it says nothing of a
+ * new one. Nor does a handshake of what can be had without it. */
 static void begin_afresh(struct backend_wait *wait)
 {
+	if (wait->clear_then)
+		log_warn(&wait->backend->worker->log, "backend", "%s: %s: going on without TLS", wait->backend->peer,
+			 wait->failure);
+	wait->no_tls = wait->clear_then;
 	conn_free(wait->conn);
 	wait->conn = NULL;
 	wait->failure = NULL;
-	wait->identity_told = wait->encrypted = wait->plain_helo = false;
-	open_with(wait, -1);
+	wait->fresh = true;
+	wait->identity_told = wait->encrypted = wait->plain_helo = wait->clear_then = false;
+	if (!begin(wait))
+		enqueue(wait);
 }
 
 /* Runs from the loop, so the callback never comes before backend_connect()
@@ -188,7 +196,7 @@ static void call_back(evutil_socket_t fd, short what, void *arg)
 	snprintf(why, sizeof(why), "%s", failed ? wait->failure : "");
 	if (conn != NULL)
 		conn->wait = NULL;
-	if (failed && conn != NULL && conn->reused) {
+	if (failed && conn != NULL && (conn->reused || wait->clear_then)) {
 		begin_afresh(wait);
 		return;
 	}

@@ -4,6 +4,7 @@
  * XFORWARD_README; the PROXY protocol of HAProxy, versions 1 and 2).
  */
 #include <event2/event.h>
+#include <netinet/in.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -192,6 +193,28 @@ void greet_preamble(struct backend_wait *wait)
 
 /* ---- hello */
 
+/* Nobody between us and it. */
+static bool is_local(const struct backend *b)
+{
+	const struct endpoint *e = &b->config->address;
+	struct in6_addr six = IN6ADDR_LOOPBACK_INIT;
+	return e->path.len > 0 || (e->ip.family == 4 && e->ip.bytes[0] == 127) ||
+	       (e->ip.family == 6 && memcmp(e->ip.bytes, &six, sizeof(six)) == 0);
+}
+
+/* What REQUIRETLS asks of the way to the next server (RFC 8689 4.2.1). */
+static bool keeps_tls_promise(const struct backend_wait *wait)
+{
+	return is_local(wait->backend) || (wait->encrypted && wait->backend->config->tls == BACKEND_TLS_VERIFIED);
+}
+
+static void greeted(struct backend_wait *wait)
+{
+	if (!wait->identity_told) /* XCLIENT may change what is offered to this client alone */
+		wait->backend->caps = wait->conn->caps;
+	tell_identity(wait);
+}
+
 static void on_hello(void *arg, const struct reply *reply, const char *why)
 {
 	struct backend_wait *wait = arg;
@@ -209,11 +232,10 @@ static void on_hello(void *arg, const struct reply *reply, const char *why)
 		wait->conn->caps = (struct backend_caps){ .known = true };
 	else
 		take_caps(&wait->conn->caps, reply->text);
-	if (needs_tls(wait))
-		return;
-	if (!wait->identity_told) /* XCLIENT may change what is offered to this client alone */
-		wait->backend->caps = wait->conn->caps;
-	tell_identity(wait);
+	if (!keeps_tls_promise(wait))
+		wait->conn->caps.bits &= ~(unsigned)CAP_REQUIRETLS;
+	if (!needs_tls(wait))
+		greeted(wait);
 }
 
 static void say_hello(struct backend_wait *wait)
@@ -249,6 +271,8 @@ void greet_ready(struct backend_wait *wait, const char *why)
 	evtimer_del(&wait->conn->timer);
 	wait->handshaking = false;
 	wait->encrypted = true;
+	wait->clear_then = why != NULL && wait->backend->config->tls == BACKEND_TLS_OPPORTUNISTIC &&
+			   !wait->backend->config->tls_implicit;
 	if (why == NULL)
 		why = tls_client_verify(stream_tls(wait->conn->stream), wait->backend->config);
 	if (why != NULL)
@@ -265,7 +289,7 @@ static void on_starttls(void *arg, const struct reply *reply, const char *why)
 	if (reply != NULL && reply->code == 220)
 		start_handshake(wait);
 	else if (reply != NULL && wait->backend->config->tls == BACKEND_TLS_OPPORTUNISTIC)
-		tell_identity(wait);
+		greeted(wait);
 	else
 		fail(wait, "STARTTLS", reply, why);
 }
@@ -274,7 +298,7 @@ static void on_starttls(void *arg, const struct reply *reply, const char *why)
 static bool needs_tls(struct backend_wait *wait)
 {
 	int tls = wait->backend->config->tls;
-	if (tls == BACKEND_TLS_OFF || wait->encrypted)
+	if (tls == BACKEND_TLS_OFF || wait->encrypted || wait->no_tls)
 		return false;
 	if (wait->conn->caps.bits & CAP_STARTTLS) {
 		backend_send(wait->conn, SLICE("STARTTLS\r\n"), wait->backend->config->reply_timeout, on_starttls, wait);

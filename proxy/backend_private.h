@@ -68,6 +68,8 @@ struct backend_wait {
 	bool fresh;
 	bool crowded;               /* it failed for want of room: the server is none the worse */
 	bool handshaking, encrypted;
+	bool clear_then;            /* the handshake failed, and TLS need not be: once more, without */
+	bool no_tls;                /* STARTTLS is not to be tried (again) */
 	bool identity_told;
 	bool plain_helo;            /* EHLO was refused */
 };

@@ -17,6 +17,7 @@ struct tls_set {
 	const struct config *config;
 	SSL_CTX **servers; /* as config->tls */
 	SSL_CTX *client;
+	X509_STORE **authorities; /* as config->backends; NULL: the system's */
 };
 
 static const unsigned char session_context[] = "gatehouse";
@@ -260,6 +261,24 @@ void tls_check(const struct config *config, struct config_errors *errors, struct
 	ERR_clear_error();
 }
 
+/* Where a backend names authorities, no others count for it. */
+static bool load_authorities(struct tls_set *set, char error[256])
+{
+	const struct config *config = set->config;
+	set->authorities = xcalloc(config->backend_count + 1, sizeof(*set->authorities));
+	for (size_t i = 0; i < config->backend_count; i++) {
+		const struct config_backend *b = &config->backends[i];
+		if (b->tls_ca.len == 0)
+			continue;
+		set->authorities[i] = X509_STORE_new();
+		if (X509_STORE_load_file(set->authorities[i], b->tls_ca.data) != 1) {
+			snprintf(error, 256, "backend %.*s: tls-ca: can't be read", SLICE_ARG(b->title));
+			return false;
+		}
+	}
+	return true;
+}
+
 struct tls_set *tls_set_create(const struct config *config, const int *fds, char error[256])
 {
 	struct tls_set *set = xcalloc(1, sizeof(*set));
@@ -278,15 +297,8 @@ struct tls_set *tls_set_create(const struct config *config, const int *fds, char
 	SSL_CTX_set_min_proto_version(set->client, TLS1_2_VERSION);
 	SSL_CTX_set_options(set->client, SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_default_verify_paths(set->client);
-	/* Each backend may name authorities of its own; the store holds them all,
-	 * which only matters to backends that want verification. */
-	for (size_t i = 0; i < config->backend_count; i++)
-		if (config->backends[i].tls_ca.len > 0 &&
-		    SSL_CTX_load_verify_file(set->client, config->backends[i].tls_ca.data) != 1) {
-			snprintf(error, 256, "backend %.*s: tls-ca: can't be read", SLICE_ARG(config->backends[i].title));
-			tls_set_destroy(&set);
-			return NULL;
-		}
+	if (!load_authorities(set, error))
+		tls_set_destroy(&set);
 	return set;
 }
 
@@ -298,6 +310,9 @@ void tls_set_destroy(struct tls_set **set_p)
 	for (size_t i = 0; i < set->config->tls_count; i++)
 		SSL_CTX_free(set->servers[i]);
 	SSL_CTX_free(set->client);
+	for (size_t i = 0; set->authorities != NULL && i < set->config->backend_count; i++)
+		X509_STORE_free(set->authorities[i]);
+	free(set->authorities);
 	free(set->servers);
 	free(set);
 	*set_p = NULL;
@@ -319,6 +334,14 @@ static const char *expected_name(const struct config_backend *backend)
 	return name.len > 0 ? name.data : NULL;
 }
 
+static X509_STORE *authorities_of(const struct tls_set *set, const struct config_backend *backend)
+{
+	for (size_t i = 0; i < set->config->backend_count; i++)
+		if (&set->config->backends[i] == backend)
+			return set->authorities[i];
+	return NULL;
+}
+
 SSL *tls_client_new(struct tls_set *set, const struct config_backend *backend, char error[256])
 {
 	const char *name = expected_name(backend);
@@ -331,6 +354,9 @@ SSL *tls_client_new(struct tls_set *set, const struct config_backend *backend, c
 		SSL_set_tlsext_host_name(ssl, name);
 	if (backend->tls == BACKEND_TLS_VERIFIED && backend->tls_fingerprints.count == 0 && name != NULL)
 		SSL_set1_host(ssl, name);
+	X509_STORE *store = authorities_of(set, backend);
+	if (store != NULL)
+		SSL_set1_verify_cert_store(ssl, store);
 	/* Judged after the handshake, so that the log can say what was wrong. */
 	SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
 	return ssl;

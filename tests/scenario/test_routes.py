@@ -3,6 +3,7 @@ and unix sockets; parameters that go through, and those that must not."""
 import base64
 import re
 import socket
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -281,6 +282,27 @@ def test_requiretls_and_auth_parameter(place):
             assert s.docmd("MAIL FROM:<a@example.net> REQUIRETLS AUTH=ada")[0] == 250
             assert s.docmd("RCPT TO:<b@example.org>")[0] == 250
         assert "MAIL FROM:<a@example.net> REQUIRETLS AUTH=ada" in b.commands
+
+
+def test_requiretls_needs_a_way_that_keeps_it(place):
+    """A server elsewhere, reached in the clear, can't be given such mail, whatever it says (RFC 8689 4.2.1)."""
+    cert, key = certificates.make(place)
+    ehlo = FakeBackend.EHLO.replace(b"250 ENHANCED", b"250-REQUIRETLS\r\n250-DSN\r\n250 ENHANCED")
+    own = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
+    if not [x for x in own if ":" not in x]:
+        pytest.skip("skipped: no address but loopback")
+    host = [x for x in own if ":" not in x][0]
+    with FakeBackend(ehlo=ehlo, host=host) as b, Gatehouse(
+            place / "g", backend=b.port, listen_settings="tls = starttls\n backends = {far}",
+            extra=f'tls default {{ certificate = "{cert}" key = "{key}" }}\nbackend far {{ address = {host}:{b.port} }}') as g:
+        assert offers(g, "DSN")
+        import smtplib
+        import ssl
+        with smtplib.SMTP("127.0.0.1", g.port) as s:
+            s.starttls(context=ssl._create_unverified_context())
+            s.ehlo("c.example.net")
+            assert not s.has_extn("requiretls")
+            assert s.docmd("MAIL FROM:<a@example.net> REQUIRETLS")[0] == 555
 
 
 def test_transparent(place):

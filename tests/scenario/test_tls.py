@@ -279,6 +279,48 @@ def test_tls_to_the_backend(place, certs):
         assert backend.encrypted
 
 
+def test_a_backends_own_authorities_only(place, certs):
+    """Those that another backend trusts are nothing to this one."""
+    (cert, key), (other, _) = certs
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+
+    class Tls(FakeBackend):
+        def _serve(self, c):
+            try:
+                super()._serve(context.wrap_socket(c, server_side=True))
+            except OSError:
+                pass
+    settings = f'tls = verified\n tls-implicit = yes\n tls-name = gate.example.org\n tls-ca = "%s"'
+    for ca, want in ((other, 451), (cert, 250)):
+        with Tls() as backend, Gatehouse(
+                place / f"g{want}", backend=backend.port, backend_settings=settings % ca, listen_settings="backends = {main}",
+                extra=f'backend second {{ address = 127.0.0.1:{free_port()} {settings % cert} }}') as g:
+            with Client(g.port) as c:
+                c.hello()
+                assert c.mail()[0] == want, g.log()
+
+
+@pytest.mark.parametrize("answer", [b"454 4.7.0 no certificate today\r\n", b"220 go\r\nthis is no handshake\r\n", b"220 go\r\n"],
+                         ids=["refused", "rubbish", "closed"])
+@pytest.mark.parametrize("how,want", [("opportunistic", 250), ("required", 451)])
+def test_a_backend_whose_tls_does_not_work(place, answer, how, want):
+    """Opportunistic means: the mail goes without; and what EHLO said is known."""
+    def starttls(c, f):
+        c.sendall(answer)
+        return len(answer) > 10 and answer[:3] != b"220"
+    ehlo = FakeBackend.EHLO.replace(b"250 ENH", b"250-STARTTLS\r\n250-DSN\r\n250 ENH")
+    with FakeBackend({"STAR": starttls}, ehlo=ehlo) as backend, Gatehouse(
+            place / "g", backend=backend.port, backend_settings=f"tls = {how}\n max-connections = 1") as g:
+        for _ in range(2):
+            with Client(g.port) as c:
+                c.hello()
+                assert c.mail()[0] == want
+        with Client(g.port) as c:
+            assert ("DSN" in c.hello().split("\n")) == (want == 250)
+        assert want == 451 or b"454" in answer or g.wait_log("going on without TLS")
+
+
 def test_proxy_protocol_in(place):
     v2 = b"\r\n\r\n\0\r\nQUIT\n" + bytes([0x21, 0x11]) + struct.pack(">H", 12) + socket.inet_aton("192.0.2.7") + \
         socket.inet_aton("192.0.2.25") + struct.pack(">HH", 4321, 25)
