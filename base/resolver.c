@@ -138,13 +138,13 @@ static void read_answer(struct resolver_query *q, int rcode, struct slice packet
 	q->answer = (struct answer){ .status = ANSWER_TEMPERROR };
 	if (sec == SEC_BOGUS) {
 		q->answer.why = "bogus";
-	} else if (rcode == RCODE_NXDOMAIN) {
-		q->answer.status = ANSWER_NXDOMAIN;
-	} else if (rcode != 0) {
+	} else if (rcode != 0 && rcode != RCODE_NXDOMAIN) {
 		q->answer.why = dns_rcode_name((unsigned)rcode);
 	} else {
 		q->arena = arena_create();
 		q->answer = dns_packet_read(q->arena, packet, q->type);
+		if (rcode == RCODE_NXDOMAIN)
+			q->answer = (struct answer){ .status = ANSWER_NXDOMAIN, .ttl = q->answer.ttl };
 	}
 	q->answer.secure = sec == SEC_SECURE;
 }

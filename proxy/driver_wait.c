@@ -17,9 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/answer_cache.h"
 #include "base/clock.h"
 #include "base/scanner.h"
 #include "base/zone.h"
+
+/* Of answers, beside the resolver's own: it is the way to its thread and back that costs. */
+#define CACHE_ENTRIES 16384u
+#define CACHE_BYTES (16u << 20)
 
 struct errand {
 	LIST_ENTRY(errand) of_driver;
@@ -65,6 +70,7 @@ struct wait_driver {
 	/* alone */
 	struct event *deadline;
 	/* threaded */
+	struct answer_cache *cache;   /* NULL: no resolver */
 	bool threaded, stopping;
 	STAILQ_HEAD(inbox, errand) inbox;
 	int wake;                     /* eventfd: look into the inbox */
@@ -97,6 +103,8 @@ static void on_answer(void *arg, const struct answer *answer)
 {
 	struct errand *e = arg;
 	struct wait_driver *d = e->driver;
+	if (e->kind == QUESTION_DNS && d->cache != NULL)
+		answer_cache_keep(d->cache, e->name, e->type, answer, clock_ms());
 	copy_answer(e, answer);
 	pthread_mutex_lock(&d->lock);
 	if (e->wait == NULL) {
@@ -256,6 +264,25 @@ void wait_driver_store(struct wait_driver *d, const struct store_request *reques
 	send_errand(e);
 }
 
+struct asked {
+	struct questions *questions;
+	uint32_t index;
+};
+
+static void use_kept(void *arg, const struct answer *answer)
+{
+	const struct asked *asked = arg;
+	question_answer(asked->questions, asked->index, answer);
+}
+
+/* Known by now: no other thread is asked. */
+static bool is_kept(struct wait *w, const struct question *q)
+{
+	struct asked asked = { w->questions, q->index };
+	return q->kind == QUESTION_DNS && w->driver->cache != NULL &&
+	       answer_cache_find(w->driver->cache, q->name, q->type, clock_ms(), use_kept, &asked);
+}
+
 /* Sends a question off (false), or answers it here (true). */
 static bool send_question(struct wait *w, const struct question *q)
 {
@@ -265,6 +292,8 @@ static bool send_question(struct wait *w, const struct question *q)
 		question_answer(w->questions, q->index, &answer);
 		return true;
 	}
+	if (is_kept(w, q))
+		return true;
 	if (q->kind == QUESTION_DNS && d->zone != NULL) {
 		answer = zone_lookup(d->zone, q->name, q->type);
 	} else if (q->kind == QUESTION_JOB) {
@@ -395,11 +424,16 @@ void wait_run(struct wait *w, struct scan *scan, enum phase upto, int64_t deadli
 	wait_run_telling(w, scan, upto, deadline_ms, tell_nobody, NULL);
 }
 
-void wait_start(struct wait *w, struct scan *scan, enum phase upto)
+bool wait_start(struct wait *w, struct scan *scan, enum phase upto)
 {
+	enum pipeline_state state;
+	pthread_mutex_lock(&w->driver->lock);
+	take_back(w);
+	pthread_mutex_unlock(&w->driver->lock);
 	do
-		pipeline_advance(scan, upto);
+		state = pipeline_advance(scan, upto);
 	while (send_questions(w));
+	return state == PIPELINE_DONE;
 }
 
 struct wait *wait_begin(struct wait_driver *driver, struct questions *questions, int64_t now)
@@ -521,6 +555,8 @@ struct wait_driver *wait_driver_create(const struct wait_driver_config *config, 
 	LIST_INIT(&d->errands);
 	d->base = event_base_new();
 	d->deadline = evtimer_new(d->base, on_deadline, d);
+	if (config->threaded && !config->no_resolver && d->zone == NULL)
+		d->cache = answer_cache_create(CACHE_ENTRIES, CACHE_BYTES);
 	if (!open_parts(d, config, error_r) || (config->threaded && !start_thread(d, error_r)))
 		wait_driver_destroy(&d);
 	return d;
@@ -542,6 +578,7 @@ void wait_driver_destroy(struct wait_driver **driver)
 	}
 	resolver_destroy(&d->resolver);
 	store_close(&d->store);
+	answer_cache_destroy(&d->cache);
 	while ((e = LIST_FIRST(&d->errands)) != NULL)
 		free_errand(e); /* NOLINT: clang doesn't follow the queue's back pointers */
 	if (d->wake_event != NULL)

@@ -6,7 +6,8 @@
  *    thread only (command line).
  *  - threaded: a thread of its own runs the loop with the one resolver and
  *    the store; any number of threads wait for it (milter).
- * With a zone, DNS is answered at once, without loop or thread.
+ * With a zone, DNS is answered at once, without loop or thread. Threaded, so is
+ * what was answered before, while its ttl lasts.
  *
  * Jobs run in the thread that waits.
  */
@@ -60,8 +61,8 @@ void wait_run(struct wait *wait, struct scan *scan, enum phase upto, int64_t dea
 #define WAIT_TELL_MS 10000
 void wait_run_telling(struct wait *wait, struct scan *scan, enum phase upto, int64_t deadline_ms,
 		      void (*tell)(void *arg), void *arg);
-/* Advances the scan as far as it goes without waiting; what it asks is under
- * way then. */
-void wait_start(struct wait *wait, struct scan *scan, enum phase upto);
+/* Advances the scan as far as it goes without waiting, with the answers that
+ * have come; what it asks is under way then. True: DONE with `upto`. */
+bool wait_start(struct wait *wait, struct scan *scan, enum phase upto);
 
 #endif

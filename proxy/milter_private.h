@@ -16,7 +16,9 @@ struct milter_transaction {
 	struct buf chunk;          /* canonical bytes of one call */
 	char **paths;              /* recipients as the server gave them, as those of the envelope */
 	struct verdict verdict;
-	bool storage_failed, judged;
+	bool storage_failed;
+	bool headers_entered, headers_done; /* PHASE_HEADERS */
+	size_t body_fed;           /* octets of the content that the filters have had, the header section among them */
 	bool lost;                 /* its header section alone gets it refused: the body doesn't matter */
 	int64_t t_mail, t_data, t_end, t_filtered, t_done; /* monotonic ms */
 	char id[TRACE_ID_LEN + 1];

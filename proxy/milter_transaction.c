@@ -213,6 +213,7 @@ void milter_header(struct milter *m, const char *name, const char *value)
 	buf_free(&field);
 }
 
+/* Nothing is waited for: a server takes no word that we are still at it before the end of the message. */
 void milter_end_of_header(struct milter *m)
 {
 	struct milter_transaction *t = m->transaction;
@@ -226,10 +227,31 @@ void milter_end_of_header(struct milter *m)
 		return;
 	/* A copy: the content's memory moves as it grows. */
 	message_parse(&t->scan->message, t->arena, arena_copy(t->arena, all), (size_t)limits_of(m)->headers);
+	t->body_fed = all.len;
 	pipeline_enter(t->scan, PHASE_HEADERS);
-	wait_run(t->wait, t->scan, PHASE_HEADERS, limits_of(m)->end_deadline);
-	t->judged = true;
+	t->headers_entered = true;
+	t->headers_done = wait_start(t->wait, t->scan, PHASE_HEADERS);
 	t->lost = t->scan->message.head_cut || trace_hops(&t->scan->message) > (size_t)limits_of(m)->received_headers;
+}
+
+/* The filters get what they have not had, once they are through with the header section. */
+static void feed_body(struct milter_transaction *t)
+{
+	struct slice fresh = buf_slice(&t->chunk), all;
+	uint64_t size = content_size(t->content);
+	if (!t->headers_done || t->storage_failed || size <= t->body_fed)
+		return;
+	if (t->body_fed + fresh.len == size)
+		pipeline_body(t->scan, fresh);
+	else if (content_map(t->content, &all))
+		pipeline_body(t->scan, slice_from(all, t->body_fed));
+	t->body_fed = (size_t)size;
+}
+
+/* It will be refused, whatever the filters say. */
+static bool is_lost(const struct milter_transaction *t)
+{
+	return t->lost || t->storage_failed || smtp_data_refusal(&t->data) != NULL;
 }
 
 enum milter_reply milter_body(struct milter *m, struct slice chunk)
@@ -238,10 +260,10 @@ enum milter_reply milter_body(struct milter *m, struct slice chunk)
 	if (t == NULL || t->content == NULL)
 		return MILTER_CONTINUE;
 	take(t, chunk);
-	if (t->judged && t->chunk.len > 0 && !t->storage_failed)
-		pipeline_body(t->scan, buf_slice(&t->chunk));
-	bool lost = t->lost || t->storage_failed || smtp_data_refusal(&t->data) != NULL;
-	return lost && m->offers.skip ? MILTER_SKIP : MILTER_CONTINUE;
+	if (t->headers_entered && !t->headers_done)
+		t->headers_done = wait_start(t->wait, t->scan, PHASE_HEADERS);
+	feed_body(t);
+	return is_lost(t) && m->offers.skip ? MILTER_SKIP : MILTER_CONTINUE;
 }
 
 /* ---- the end */
@@ -274,10 +296,21 @@ static void remember(struct milter *m)
 		wait_driver_store(m->server->driver, &requests[i], t->scan->now);
 }
 
+static void finish_headers(struct milter *m)
+{
+	struct milter_transaction *t = m->transaction;
+	if (!t->headers_entered || is_lost(t))
+		return;
+	if (!t->headers_done)
+		wait_run_telling(t->wait, t->scan, PHASE_HEADERS, limits_of(m)->end_deadline, tell_progress, m);
+	t->headers_done = true;
+	feed_body(t);
+}
+
 static void run_filters(struct milter *m)
 {
 	struct milter_transaction *t = m->transaction;
-	if (!t->judged)
+	if (!t->headers_entered)
 		pipeline_enter(t->scan, PHASE_HEADERS);
 	pipeline_enter(t->scan, PHASE_END);
 	wait_run_telling(t->wait, t->scan, PHASE_END, limits_of(m)->end_deadline, tell_progress, m);
@@ -348,10 +381,9 @@ enum milter_reply milter_end(struct milter *m)
 	buf_clear(&t->chunk);
 	smtp_data_finish(&t->data, &t->chunk);
 	t->storage_failed = t->storage_failed || !content_append(t->content, buf_slice(&t->chunk));
-	if (t->judged && t->chunk.len > 0)
-		pipeline_body(t->scan, buf_slice(&t->chunk));
 	t->t_end = clock_ms();
 	stats_add(m->server->stats, m->server->row, STAT_BYTES_IN, (int64_t)t->data.size);
+	finish_headers(m);
 	const struct refusal *bad = unacceptable(t);
 	if (bad != NULL) {
 		reply = refuse(m, bad);

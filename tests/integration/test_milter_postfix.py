@@ -16,6 +16,7 @@ from corpora import Signer, check_delivered, numbered_and_signed, sample, send_a
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 import authdata  # noqa: E402
+import dnsserver  # noqa: E402
 from fake_clamd import FakeClamd  # noqa: E402
 from gatehouse import TOP, Client  # noqa: E402
 from milter import MilterGate, main_cf  # noqa: E402
@@ -314,9 +315,8 @@ HEADER = (b"From: Ann <ann@pass.example>\r\nTo:bob@example.org\r\nSubject:   thr
 BODY = b"\r\nDots:\r\n.\r\n..x\r\n  leading  and trailing \t \r\n\r\n\r\n"
 
 
-@pytest.mark.parametrize("canon", [(b"simple", b"simple"), (b"relaxed", b"simple"), (b"relaxed", b"relaxed")])
-def test_dkim_holds_for_us_and_downstream(place, canon):
-    dkim = pytest.importorskip("dkim")
+def dkim_key():
+    """The private key, and the record of the public one."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
     import base64
@@ -325,7 +325,13 @@ def test_dkim_holds_for_us_and_downstream(place, canon):
                             serialization.NoEncryption())
     public = base64.b64encode(key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).decode()
-    record = f"v=DKIM1; k=rsa; p={public}"
+    return pem, f"v=DKIM1; k=rsa; p={public}"
+
+
+@pytest.mark.parametrize("canon", [(b"simple", b"simple"), (b"relaxed", b"simple"), (b"relaxed", b"relaxed")])
+def test_dkim_holds_for_us_and_downstream(place, canon):
+    dkim = pytest.importorskip("dkim")
+    pem, record = dkim_key()
     mail = HEADER + BODY
     signature = dkim.sign(mail, b"s1", b"pass.example", pem, canonicalize=canon,
                           include_headers=[b"from", b"to", b"subject", b"x-empty", b"x-blank", b"content-type", b"date"])
@@ -339,6 +345,24 @@ def test_dkim_holds_for_us_and_downstream(place, canon):
         assert b"dkim=pass" in seen, seen.decode()
         received = seen[seen.index(b"Authentication-Results"):].replace(b"\n", b"\r\n")
         assert dkim.verify(received, dnsfunc=lambda name, timeout=5: record.encode())
+
+
+def test_a_body_that_comes_before_the_answers_to_the_header(place):
+    """Through a relay of ours SPF is asked for what the header tells, and takes long: the body waits, and is hashed whole."""
+    dkim = pytest.importorskip("dkim")
+    pem, record = dkim_key()
+    mail = (b"Received: from mail.slow.example ([192.0.2.7]) by relay.example.org; Sun, 22 Nov 2026 10:00:00 +0000\r\n"
+            + SIMPLE + b"0123456789abcdef\r\n" * 12000)
+    signed = dkim.sign(mail, b"s1", b"pass.example", pem, include_headers=[b"from", b"subject"]) + mail
+    zone = (ZONE + authdata.txt("s1._domainkey.pass.example", record)
+            + 'slow.example. 60 IN TXT "v=spf1 ip4:192.0.2.7 -all"\n;@ slow.example delay 1500\n')
+    dns = dnsserver.Server(zone)
+    with MilterGate(place / "gate-w", dns=f"forward = {{127.0.0.1@{dns.port}}} dnssec = no",
+                    extra="networks { trusted = {127.0.0.1}  internal = {127.0.0.1} }") as gate, \
+            Postfix(place / "pf-w", extra=main_cf(gate.unix)) as postfix:
+        seen = deliver(postfix, signed, sender="ann@slow.example", xclient=None)
+        assert b"dkim=pass" in seen and b"Received-SPF: pass" in seen, seen[:3000].decode()
+    dns.close()
 
 
 # ---- much mail, and trouble

@@ -198,6 +198,37 @@ static void test_loop(void **state)
 	}
 }
 
+/* What another has asked before needs no waiting. */
+static void test_known(void **state)
+{
+	struct wait_driver *d = make(true, NULL, false);
+	struct mail first = begin(d, 1), second = begin(d, 2);
+	(void)state;
+	mail_name = end_name = "localhost";
+	run(&first, PHASE_MAIL, 5000);
+	pipeline_enter(second.scan, PHASE_MAIL);
+	assert_true(wait_start(second.wait, second.scan, PHASE_MAIL));
+	assert_memory_equal(state_of[2]->mail->records[0].data, "\177\0\0\1", 4);
+	end(&first);
+	end(&second);
+	wait_driver_destroy(&d);
+}
+
+/* Not waiting: it says so, and takes up what has come meanwhile. */
+static void test_start(void **state)
+{
+	(void)state;
+	mail_name = "localhost";
+	struct wait_driver *d = make(true, NULL, false);
+	struct mail m = begin(d, 1);
+	pipeline_enter(m.scan, PHASE_MAIL);
+	for (int64_t start = ms(); !wait_start(m.wait, m.scan, PHASE_MAIL); usleep(1000))
+		assert_in_range(ms() - start, 0, 20000);
+	assert_int_equal(state_of[1]->mail->count, 1);
+	end(&m);
+	wait_driver_destroy(&d);
+}
+
 static void test_deadline(void **state)
 {
 	(void)state;
@@ -407,8 +438,8 @@ static void test_scanner_is_called_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_zone), TEST(test_loop), TEST(test_deadline), TEST(test_telling), TEST(test_questions_alone),
-		TEST(test_nothing_configured), TEST(test_threads), TEST(test_scanner_is_called_off),
+		TEST(test_zone), TEST(test_loop), TEST(test_known), TEST(test_start), TEST(test_deadline), TEST(test_telling),
+		TEST(test_questions_alone), TEST(test_nothing_configured), TEST(test_threads), TEST(test_scanner_is_called_off),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 
 #include "base/zone.h"
@@ -20,7 +25,7 @@
 	"milter main { address = \"unix:/x/y\" %s }\n" \
 	"networks { trusted = {10.0.0.1} internal = {10.0.0.1} }\n" \
 	"filter spf { fail = reject on-error = defer }\n" \
-	"limits { message-size = 4k }\n" \
+	"limits { message-size = 4k end-deadline = 1s }\n" \
 	"state { store = \"memory:\" }\n" \
 	"%s\n"
 
@@ -33,6 +38,7 @@ struct fake { /* the mail server */
 	unsigned code;
 	char reply[400], edits[4000];
 	bool refuses_edits;
+	int progress;
 };
 
 static const char *get_macro(void *arg, const char *name)
@@ -85,7 +91,8 @@ static bool quarantine(void *arg, const char *reason)
 
 static void progress(void *arg)
 {
-	(void)arg;
+	struct fake *f = arg;
+	f->progress++;
 }
 
 static const struct milter_mta mta = {
@@ -329,6 +336,40 @@ static void test_body_of_a_loop(void **state)
 	close_place(&p);
 }
 
+/* What the header section asks is waited for at the end alone, where the server hears that we are still at it. */
+static void test_slow_answers_to_the_header(void **state)
+{
+	(void)state;
+	struct place p;
+	const struct milter_offers offers = ALL_OFFERS;
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(sin);
+	char forward[40], why[WAIT_ERROR_MAX];
+	int deaf = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(deaf, (struct sockaddr *)&sin, len), 0);
+	assert_int_equal(getsockname(deaf, (struct sockaddr *)&sin, &len), 0);
+	snprintf(forward, sizeof(forward), "127.0.0.1@%u", ntohs(sin.sin_port));
+	const struct slice servers = slice_str(forward);
+	const struct wait_driver_config config = {
+		.resolver = { .forward = &servers, .forward_count = 1, .timeout = 60000 }, .threaded = true, .tell_ms = 40,
+	};
+	open_place(&p, "", "", &offers);
+	wait_driver_destroy(&p.server.driver);
+	p.server.driver = wait_driver_create(&config, why);
+	/* A relay of ours: who came to it, its Received field tells. */
+	hello(&p, "10.0.0.1");
+	assert_int_equal(envelope(&p, "<ann@slow.example>", "<bob@example.org>"), MILTER_CONTINUE);
+	milter_header(p.milter, "Received", " from mail.slow.example ([192.0.2.7]) by relay.example.org; "
+					    "Sun, 22 Nov 2026 10:00:00 +0000");
+	milter_end_of_header(p.milter);
+	assert_int_equal(milter_body(p.milter, SLICE("hi\r\n")), MILTER_CONTINUE);
+	assert_int_equal(p.fake.progress, 0);
+	assert_int_equal(milter_end(p.milter), MILTER_TEMPFAIL); /* filter spf { on-error = defer } */
+	assert_true(p.fake.progress > 0);
+	close_place(&p);
+	close(deaf);
+}
+
 static void test_calls_out_of_order(void **state)
 {
 	(void)state;
@@ -461,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_value_that_would_be_two_fields),
 		cmocka_unit_test(test_too_big_is_skipped_then_refused),
 		cmocka_unit_test(test_body_of_a_loop),
+		cmocka_unit_test(test_slow_answers_to_the_header),
 		cmocka_unit_test(test_calls_out_of_order),
 		cmocka_unit_test(test_behind_a_closed_door),
 		cmocka_unit_test(test_redirect),

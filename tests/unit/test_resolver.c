@@ -238,6 +238,10 @@ static void test_answers(void **state)
 	struct result got = ask(r, "example.org", DNS_A);
 	assert_in_range(got.ttl, 1, 60);
 	assert_int_equal(got.first_len, 4);
+	uint32_t ttl = got.ttl;
+	sleep(1);
+	assert_in_range(ask(r, "example.org", DNS_A).ttl, 1, ttl - 1); /* what is left of it */
+	assert_in_range(ask(r, "nope.example.org", DNS_A).ttl, 1, 60);
 	got = ask(r, "example.org", DNS_MX);
 	assert_int_equal(got.first_len, 20);
 	assert_memory_equal(got.first, "\0\12\4mail\7example\3org", 20);
