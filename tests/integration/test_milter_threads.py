@@ -12,7 +12,7 @@ from gatehouse import TOP
 from milter import MilterGate, main_cf
 from postfix import Postfix
 
-UNITS = ("test_milter", "test_driver_wait", "test_jobs", "test_journal")
+UNITS = ("test_milter", "test_answer_cache", "test_driver_wait", "test_jobs", "test_journal")
 PROGRAM = TOP / "build" / "tsan" / "gatehouse"
 ZONE = """\
 pass.example. 60 IN TXT "v=spf1 ip4:127.0.0.1 -all"
