@@ -6,9 +6,10 @@
  * anew when the answer has come. What is mended from outside: it never gets
  * NULL (it would abort); type 99 is never asked for; TXT records that are no
  * SPF don't reach it, nor do records with syntax errors, which it takes too
- * lightly; look-ups, includes and void look-ups are limited as a whole (it
- * limits each record alone); explanations are expanded by spf_macro, because
- * it garbles them. What is not: docs/authentication.md.
+ * lightly; records are put into its words (spf_rewrite); look-ups, includes
+ * and void look-ups are limited as a whole (it limits each record alone);
+ * errors behind a ptr are none; explanations are expanded by spf_macro,
+ * because it garbles them. What is not: docs/authentication.md.
  */
 #include <netinet/in.h>
 
@@ -21,6 +22,7 @@
 #include "filters/spf_check.h"
 #include "filters/spf_macro.h"
 #include "filters/spf_record.h"
+#include "filters/spf_rewrite.h"
 
 struct objects {
 	SPF_dns_server_t dns;
@@ -34,11 +36,15 @@ struct run {
 	struct questions *qs;
 	const struct spf_request *request;
 	char *sender, *helo, *receiver;
+	struct slice mark;         /* before names any of whose addresses is the client's; nobody can guess it */
 	struct objects *objects;
 	/* of one evaluation */
 	bool missing;              /* an answer is not there */
 	unsigned asked, terms, voids;
-	size_t hosts;              /* names of the last MX or PTR answer that may still be asked for */
+	struct slice *hosts;       /* names of the last MX or PTR answer; empty: asked for already */
+	size_t host_count;
+	bool hosts_of_ptr;
+	bool for_ptr;              /* the question is a ptr's */
 	const char *over;          /* the limit that was exceeded, or NULL */
 	struct slice problem;      /* that a hook met: a record it was not given */
 	const char *failed_name;   /* whose look-up failed */
@@ -80,18 +86,29 @@ static SPF_dns_rr_t *empty(SPF_dns_server_t *dns, const char *domain, ns_type ty
 	return rr;
 }
 
+/* A name of the last mx or ptr: the first time that it is asked for. */
+static bool take_host(struct run *run, struct slice name)
+{
+	for (size_t i = 0; i < run->host_count; i++)
+		if (run->hosts[i].len > 0 && slice_eq_nocase(run->hosts[i], name)) {
+			run->hosts[i] = SLICE_EMPTY;
+			return true;
+		}
+	return false;
+}
+
 /* What it asks for shows which terms it evaluates (RFC 7208 4.6.4): the names
  * of an mx or ptr are asked for right behind it, and the first record is free.
  * False: past the limit. */
-static bool count_question(struct run *run, ns_type type)
+static bool count_question(struct run *run, const char *domain, ns_type type)
 {
 	bool address = type == ns_t_a || type == ns_t_aaaa;
-	if (address && run->hosts > 0)
-		run->hosts--;
-	else if (run->asked > 0 && ++run->terms > run->request->limits.terms)
+	bool host = address && take_host(run, slice_str(domain));
+	if (!host && run->asked > 0 && ++run->terms > run->request->limits.terms)
 		run->over = "too many terms that need look-ups";
 	if (!address)
-		run->hosts = 0;
+		run->host_count = 0;
+	run->for_ptr = type == ns_t_ptr || (host && run->hosts_of_ptr);
 	run->asked++;
 	return run->over == NULL;
 }
@@ -99,6 +116,8 @@ static bool count_question(struct run *run, ns_type type)
 static SPF_dns_stat_t status_of(struct run *run, const struct answer *answer, const char *domain, ns_type type)
 {
 	if (answer->status == ANSWER_TEMPERROR) {
+		if (run->for_ptr) /* its errors are none of the check (RFC 7208 5.5) */
+			return HOST_NOT_FOUND;
 		run->failed_name = arena_str(run->arena, slice_str(domain));
 		run->record_failed = run->record_failed || type == ns_t_txt;
 		return TRY_AGAIN;
@@ -132,21 +151,38 @@ static struct slice without_nul(struct arena *arena, struct slice s)
 }
 
 /* It cuts records off where their compiled form gets too long: "-all" would be lost. */
-static bool is_cut(struct run *run, const struct spf_record *checked, const char *text)
+static bool is_cut(struct run *run, struct slice text)
 {
 	SPF_response_t *response = SPF_response_new(run->objects->request);
 	SPF_record_t *record = NULL;
-	struct slice rest = checked->terms;
+	struct slice rest;
+	struct spf_record checked;
+	struct spf_syntax_error error;
 	struct spf_term term;
 	size_t count = 0;
-	while (spf_term_next(&rest, &term))
-		count += term.qualifier != 0;
-	SPF_record_compile(run->objects->server, response, &record, text);
+	if (spf_record_check(text, &checked, &error))
+		for (rest = checked.terms; spf_term_next(&rest, &term);)
+			count += term.qualifier != 0;
+	SPF_record_compile(run->objects->server, response, &record, arena_str(run->arena, text));
 	bool cut = record != NULL && record->num_mech < count && SPF_response_errors(response) == 0;
 	if (record != NULL)
 		SPF_record_free(record);
 	SPF_response_free(response);
 	return cut;
+}
+
+/* In its words; shorter, if need be. */
+static struct slice adapted(struct run *run, const struct spf_record *record)
+{
+	struct spf_rewriting how = { .client = &run->request->client, .mark = run->mark };
+	struct slice text = spf_rewrite(run->arena, record, &how);
+	if (!is_cut(run, text))
+		return text;
+	how.networks = true;
+	text = spf_rewrite(run->arena, record, &how);
+	if (is_cut(run, text))
+		run->problem = SLICE("a record is too long for libspf2");
+	return text;
 }
 
 static void add_texts(struct run *run, SPF_dns_rr_t *rr, const struct answer *answer)
@@ -157,15 +193,26 @@ static void add_texts(struct run *run, SPF_dns_rr_t *rr, const struct answer *an
 		struct slice txt = dns_txt(run->arena, answer->records[i]);
 		if (!spf_record_is(txt))
 			continue;
-		if (!spf_record_check(txt, &record, &error))
+		if (spf_record_check(txt, &record, &error))
+			txt = adapted(run, &record);
+		else
 			run->problem = arena_printf(run->arena, "%.*s: %s", SLICE_ARG(error.term), error.why);
-		else if (is_cut(run, &record, without_nul(run->arena, txt).data))
-			run->problem = SLICE("a record is too long for libspf2");
 		add_record(rr, without_nul(run->arena, txt));
 	}
 }
 
-static void add_records(struct run *run, SPF_dns_rr_t *rr, const struct answer *answer, ns_type type)
+/* What a record is to the library. Marked: any address is the client's, and
+ * the names of mail exchangers are marked in their turn. */
+static struct slice data_of(struct run *run, struct slice data, ns_type type, bool marked)
+{
+	if (type == ns_t_a || type == ns_t_aaaa)
+		return marked ? ip_slice(&run->request->client) : data;
+	struct slice name = dns_name(run->arena, data, type == ns_t_mx ? 2 : 0);
+	return marked && name.len > 0 ? arena_printf(run->arena, "%.*s%.*s", SLICE_ARG(run->mark), SLICE_ARG(name))
+				      : name;
+}
+
+static void add_records(struct run *run, SPF_dns_rr_t *rr, const struct answer *answer, ns_type type, bool marked)
 {
 	if (type == ns_t_txt) {
 		add_texts(run, rr, answer);
@@ -175,21 +222,39 @@ static void add_records(struct run *run, SPF_dns_rr_t *rr, const struct answer *
 	if (type == ns_t_ptr && count > run->request->limits.ptr_names)
 		count = run->request->limits.ptr_names; /* it would be an error to it */
 	for (size_t i = 0; i < count; i++) {
-		struct slice data = answer->records[i];
-		if (type == ns_t_mx || type == ns_t_ptr)
-			data = dns_name(run->arena, data, type == ns_t_mx ? 2 : 0);
+		struct slice data = data_of(run, answer->records[i], type, marked);
 		bool right = type == ns_t_a ? data.len == 4 : type == ns_t_aaaa ? data.len == 16 : data.len > 0;
 		if (right)
 			add_record(rr, data);
 	}
 }
 
+static void keep_hosts(struct run *run, const SPF_dns_rr_t *rr, ns_type type)
+{
+	run->host_count = (size_t)rr->num_rr;
+	run->hosts_of_ptr = type == ns_t_ptr;
+	run->hosts = arena_array(run->arena, struct slice, run->host_count + 1);
+	for (size_t i = 0; i < run->host_count; i++)
+		run->hosts[i] = arena_copy(run->arena, slice_str(rr->rr[i]->txt));
+}
+
+/* The name to ask for. *marked_r: it bore our mark. */
+static struct slice asked_name(struct run *run, const char *domain, bool *marked_r)
+{
+	struct slice name = arena_copy(run->arena, slice_str(domain));
+	*marked_r = slice_starts(name, run->mark);
+	if (*marked_r)
+		name = slice_from(name, run->mark.len);
+	return spf_dns_escape(run->arena, spf_domain_cut(name));
+}
+
 /* The text is kept for ourselves; what the library gets is not used. */
 static SPF_errcode_t get_exp(SPF_server_t *server, const char *domain, char **buf, size_t *len)
 {
 	struct run *run = server->resolver->hook;
-	struct slice name = spf_dns_escape(run->arena, arena_copy(run->arena, slice_str(domain)));
-	const struct answer *answer = ask_dns(run->qs, name, DNS_TXT, run->request->needed);
+	bool marked;
+	const struct answer *answer =
+		ask_dns(run->qs, asked_name(run, domain, &marked), DNS_TXT, run->request->needed);
 	run->missing = run->missing || answer == NULL;
 	if (answer != NULL && answer->count == 1)
 		run->exp = dns_txt(run->arena, answer->records[0]);
@@ -208,18 +273,19 @@ static SPF_dns_rr_t *look_up(SPF_dns_server_t *dns, const char *domain, ns_type 
 	(void)should_cache;
 	if (type != ns_t_a && type != ns_t_aaaa && type != ns_t_mx && type != ns_t_ptr && type != ns_t_txt)
 		return empty(dns, domain, type, NO_DATA);
-	if (run->missing || !count_question(run, type))
+	if (run->missing || !count_question(run, domain, type))
 		return empty(dns, domain, type, TRY_AGAIN);
-	struct slice name = spf_dns_escape(run->arena, arena_copy(run->arena, slice_str(domain)));
+	bool marked;
+	struct slice name = asked_name(run, domain, &marked);
 	const struct answer *answer = ask_dns(run->qs, name, (enum dns_type)type, run->request->needed);
 	if (answer == NULL) {
 		run->missing = true;
 		return empty(dns, domain, type, TRY_AGAIN);
 	}
 	SPF_dns_rr_t *rr = empty(dns, domain, type, status_of(run, answer, domain, type));
-	add_records(run, rr, answer, type);
+	add_records(run, rr, answer, type, marked);
 	if (type == ns_t_mx || type == ns_t_ptr)
-		run->hosts = (size_t)rr->num_rr;
+		keep_hosts(run, rr, type);
 	if (rr->num_rr == 0 && rr->herrno == NETDB_SUCCESS)
 		rr->herrno = NO_DATA;
 	return rr;
@@ -340,7 +406,7 @@ static enum step step(void *state, struct spf_outcome *outcome_r)
 	run->missing = false;
 	run->record_failed = false;
 	run->asked = run->terms = run->voids = 0;
-	run->hosts = 0;
+	run->host_count = 0;
 	run->over = run->failed_name = NULL;
 	run->problem = run->exp = SLICE_EMPTY;
 	way_out = &out;
@@ -370,6 +436,7 @@ static void *begin(struct arena *arena, struct questions *qs, const struct spf_r
 	run->arena = arena;
 	run->qs = qs;
 	run->request = request;
+	run->mark = arena_printf(arena, "any-%lx.", (unsigned long)(uintptr_t)run);
 	run->sender = arena_str(arena, spf_request_sender(arena, request));
 	run->helo = arena_str(arena, request->helo);
 	run->receiver = arena_str(arena, request->receiver.len > 0 ? request->receiver : SLICE("unknown"));

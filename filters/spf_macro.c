@@ -302,7 +302,7 @@ struct slice spf_dns_escape(struct arena *arena, struct slice name)
 	return slice_make(text, len);
 }
 
-static struct slice cut_left(struct slice name)
+struct slice spf_domain_cut(struct slice name)
 {
 	if (name.len > 0 && name.data[name.len - 1] == '.')
 		name.len--;
@@ -321,7 +321,7 @@ struct slice spf_macro_domain(struct arena *arena, struct slice text, const stru
 	while (text.len > 0 && expand_one(&text, SPF_MACRO_DOMAIN, values, &out))
 		if (out.len > DOMAIN_BUFFER)
 			buf_consume(&out, out.len - DOMAIN_KEPT);
-	struct slice name = arena_copy(arena, cut_left(buf_slice(&out)));
+	struct slice name = arena_copy(arena, spf_domain_cut(buf_slice(&out)));
 	buf_free(&out);
 	return name;
 }

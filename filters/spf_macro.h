@@ -51,4 +51,8 @@ bool spf_macro_explanation(struct arena *arena, struct slice text, const struct 
  * can't be asked, for what is not ASCII: such terms match nothing (RFC 8616 4). */
 struct slice spf_dns_escape(struct arena *arena, struct slice name);
 
+/* Without its final dot, and without its first labels while it is over 253
+ * octets (RFC 7208 7.3). */
+struct slice spf_domain_cut(struct slice name);
+
 #endif
