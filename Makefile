@@ -60,8 +60,11 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# What a test is made of is compiled and linked the quick way; what it tests is not.
+$(B)/tests/unit/%.o: SANITIZE_plain = -O0
+QUICK_LINK := $(if $(shell command -v ld.gold),-fuse-ld=gold)
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(TEST_LIB) $(B)/libgatehouse.a
-	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	@$(CC) $(LDFLAGS) $(QUICK_LINK) -o $@ $^ $(LDLIBS) -lcmocka
 
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(TEST_LIB) $(B)/libgatehouse.a
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

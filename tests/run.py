@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
@@ -39,6 +40,8 @@ TEST_MAX = 400
 
 # Unit tests that take more than a second or two.
 SLOW_UNITS = {"test_smtp_data"}
+# Those that take longest, for they wait; so they begin first.
+WAITING_UNITS = {"test_resolver", "test_store", "test_driver_wait", "test_driver_loop"}
 
 
 class Count:
@@ -68,29 +71,38 @@ def build(*targets, kind="plain"):
     return code == 0
 
 
+def unit_run(exe):
+    start = time.time()
+    code, out = run([exe], 300, {**SAN, "CMOCKA_MESSAGE_OUTPUT": "TAP"})
+    return code, out, time.time() - start
+
+
+def unit_count(name, code, out, seconds):
+    ok = len(re.findall(r"^ok\b(?!.*# SKIP)", out, re.M))
+    skip = len(re.findall(r"^(?:not )?ok\b.*# SKIP", out, re.M))
+    bad = len(re.findall(r"^not ok\b(?!.*# SKIP)", out, re.M))
+    if seconds > 5:
+        print(f"  {name}: {seconds:.0f} s")
+    Count.passed += ok
+    Count.skipped += skip
+    for line in re.findall(r"^# (?:count|skipped).*", out, re.M):
+        print(f"  {name}: {line[2:]}")
+    if bad or (code and not skip) or not ok + skip:
+        fail(f"unit/{name}", out[-4000:])
+        Count.failed += max(0, bad - 1)
+
+
 def unit(kind):
-    """cmocka programs, TAP out: a test is a line ok or not ok."""
+    """cmocka programs, TAP out: a test is a line ok or not ok. As many at a time as there are cores: some of them wait."""
     if not build("all", "unit-build", kind=kind):
         return
     folder = "build" if kind == "plain" else f"build/{kind}"
-    for src in sorted(Path("tests/unit").glob("*.c")):
-        exe = f"{folder}/tests/unit/{src.stem}"
-        if kind == "plain" and src.stem in SLOW_UNITS:
-            continue
-        start = time.time()
-        code, out = run([exe], 300, {**SAN, "CMOCKA_MESSAGE_OUTPUT": "TAP"})
-        ok = len(re.findall(r"^ok\b(?!.*# SKIP)", out, re.M))
-        skip = len(re.findall(r"^(?:not )?ok\b.*# SKIP", out, re.M))
-        bad = len(re.findall(r"^not ok\b(?!.*# SKIP)", out, re.M))
-        if time.time() - start > 5:
-            print(f"  {src.stem}: {time.time() - start:.0f} s")
-        Count.passed += ok
-        Count.skipped += skip
-        for line in re.findall(r"^# (?:count|skipped).*", out, re.M):
-            print(f"  {src.stem}: {line[2:]}")
-        if bad or (code and not skip) or not ok + skip:
-            fail(f"unit/{src.stem}", out[-4000:])
-            Count.failed += max(0, bad - 1)
+    names = sorted(p.stem for p in Path("tests/unit").glob("*.c") if kind != "plain" or p.stem not in SLOW_UNITS)
+    names.sort(key=lambda name: name not in WAITING_UNITS)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = dict(zip(names, pool.map(unit_run, [f"{folder}/tests/unit/{name}" for name in names])))
+    for name in sorted(done):
+        unit_count(name, *done[name])
     print(f"unit: done, {Count.passed} passed so far", flush=True)
 
 
