@@ -460,9 +460,12 @@ void backend_conn_release(struct backend_conn **conn_p, bool clean)
 
 void backend_conn_drop(struct backend_conn **conn)
 {
-	if (*conn != NULL)
-		conn_free(*conn);
+	struct backend_conn *c = *conn;
 	*conn = NULL;
+	if (c == NULL)
+		return;
+	stream_discard(c->stream); /* nobody waits for an answer to it */
+	conn_free(c);
 }
 
 /* ---- learning what it can do */

@@ -245,7 +245,7 @@ void backend_send(struct backend_conn *conn, struct slice bytes, int64_t timeout
 	if (conn->closed)
 		return;
 	stream_write(conn->stream, bytes);
-	stream_flush(conn->stream);
+	stream_flush_soon(conn->stream);
 }
 
 void backend_expect(struct backend_conn *conn, int64_t timeout_ms, backend_reply_fn *fn, void *arg)
@@ -265,7 +265,7 @@ void backend_write(struct backend_conn *conn, struct slice bytes)
 
 void backend_flush(struct backend_conn *conn)
 {
-	stream_flush(conn->stream);
+	stream_flush_soon(conn->stream);
 	if (!conn->closed)
 		set_timeout(conn);
 }

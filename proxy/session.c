@@ -97,7 +97,7 @@ void session_write(struct session *s, struct slice bytes)
 {
 	stream_write(s->stream, bytes);
 	if (!s->running)
-		stream_flush(s->stream);
+		stream_flush_soon(s->stream);
 }
 
 #define REFUSALS_KEPT 3 /* of a session, in the journal */
@@ -309,7 +309,10 @@ static void session_run(struct session *s)
 			break;
 	}
 	s->running = false;
-	stream_flush(s->stream);
+	if (s->state == SESSION_CLOSING || s->eof)
+		stream_flush(s->stream);
+	else
+		stream_flush_soon(s->stream);
 	if (s->state == SESSION_CLOSING)
 		say_the_end(s);
 	else if (s->eof && s->state != SESSION_BUSY)

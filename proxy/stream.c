@@ -35,6 +35,7 @@ struct stream {
 	bool early;                /* the handshake reads bytes that were there before it */
 	enum stream_tls tls;       /* of next_ssl */
 	int write_error;
+	struct stream *next_soon, **at_soon; /* in the list of those to be flushed; at_soon NULL: not in it */
 };
 
 static _Thread_local char scratch[SCRATCH];
@@ -152,6 +153,8 @@ void stream_destroy(struct stream **stream)
 	if (s == NULL)
 		return;
 	if (!s->dead) {
+		if (s->at_soon != NULL)
+			stream_flush(s);
 		event_del(&s->read_event);
 		event_del(&s->write_event);
 		if (s->ssl != NULL) {
@@ -323,6 +326,50 @@ static ssize_t transmit(struct stream *s, const char *data, size_t len)
 
 static void begin_tls(struct stream *s);
 
+/* ---- flushed at the end of a turn; a thread has one loop */
+
+static _Thread_local struct {
+	struct event event;
+	struct event_base *base;   /* of the event */
+	struct stream *first, **end;
+} soon;
+
+static void leave_soon(struct stream *s)
+{
+	if (s->at_soon == NULL)
+		return;
+	*s->at_soon = s->next_soon;
+	if (s->next_soon != NULL)
+		s->next_soon->at_soon = s->at_soon;
+	else
+		soon.end = s->at_soon;
+	s->at_soon = NULL;
+}
+
+static void on_soon(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+	while (soon.first != NULL)
+		stream_flush(soon.first);
+}
+
+void stream_flush_soon(struct stream *s)
+{
+	if (s->at_soon != NULL || s->dead || stream_unsent(s) == 0)
+		return;
+	if (soon.first == NULL) {
+		soon.end = &soon.first;
+		if (soon.base != s->base)
+			event_assign(&soon.event, s->base, -1, 0, on_soon, NULL);
+		soon.base = s->base;
+		event_active(&soon.event, EV_TIMEOUT, 1);
+	}
+	s->next_soon = NULL;
+	s->at_soon = soon.end;
+	*soon.end = s;
+	soon.end = &s->next_soon;
+}
+
 static void end_output(struct stream *s)
 {
 	if (s->mode == MODE_TLS)
@@ -332,6 +379,7 @@ static void end_output(struct stream *s)
 
 void stream_flush(struct stream *s)
 {
+	leave_soon(s);
 	if (s->dead || s->mode == MODE_CONNECTING || s->mode == MODE_HANDSHAKE || s->write_error != 0)
 		return;
 	while (s->out_at < s->out.len) {
@@ -359,6 +407,13 @@ void stream_flush(struct stream *s)
 	s->out_at = 0;
 	s->want_drained = true;
 	event_add(&s->write_event, NULL);
+}
+
+void stream_discard(struct stream *s)
+{
+	leave_soon(s);
+	buf_clear(&s->out);
+	s->out_at = 0;
 }
 
 static void connected(struct stream *s)

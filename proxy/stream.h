@@ -39,7 +39,7 @@ struct stream *stream_create(struct event_base *base, int fd, const struct strea
  * taken over even then; -1: a new one. */
 struct stream *stream_connect(struct event_base *base, int fd, const struct sockaddr *to, socklen_t len,
 			      const struct stream_callbacks *callbacks, void *arg);
-/* Closes at once; what isn't written is lost. */
+/* Closes at once; what the socket doesn't take now is lost. */
 void stream_destroy(struct stream **stream);
 
 struct slice stream_input(const struct stream *stream);
@@ -51,6 +51,11 @@ void stream_take(struct stream *stream, size_t octets);
 void stream_write(struct stream *stream, struct slice bytes);
 /* Writes what it can now; the rest as the socket takes it. */
 void stream_flush(struct stream *stream);
+/* The same, once all that is ready in this turn of the loop has been handled:
+ * many sends in a row wake who gets them up less often. */
+void stream_flush_soon(struct stream *stream);
+/* What is queued is not to be written after all. */
+void stream_discard(struct stream *stream);
 size_t stream_unsent(const struct stream *stream);
 /* drained() comes, from the loop, when no more than this is unsent. */
 void stream_low_water(struct stream *stream, size_t octets);

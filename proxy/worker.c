@@ -4,6 +4,7 @@
 #include <event2/listener.h>
 #include <event2/util.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -364,6 +365,15 @@ static void look_at_backends(evutil_socket_t fd, short what, void *arg)
 	worker_say_ready();
 }
 
+/* Each mail takes some blocks of tens of KB and gives them back: the heap's
+ * end would go to the kernel and come again with each of them. */
+static void keep_heap(void)
+{
+	mallopt(M_TRIM_THRESHOLD, 8 << 20);
+	mallopt(M_TOP_PAD, 256 << 10);
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+}
+
 int worker_main(int argc, char **argv)
 {
 	struct running r = { 0 };
@@ -372,6 +382,7 @@ int worker_main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	worker_ignore_signals();
+	keep_heap();
 	r.w.row = r.w.ids.row = (unsigned)atoi(argv[1]);
 	r.w.stats = stats_attach(WORKER_FD_STATS);
 	r.w.snapshot = worker_snapshot((uint64_t)atoll(argv[2]));
