@@ -6,6 +6,10 @@
  * A question that took too long is answered, but libunbound goes on with it
  * (ub_cancel would only silence it): its ticket stays, without a query, and is
  * counted, so that names whose servers are dead can't fill the memory.
+ *
+ * Where several questions in a row were answered by nobody, a name is asked
+ * about that is in no cache. If that isn't answered either, no server is there:
+ * until one is, questions are asked, but not waited for.
  */
 #include "base/resolver.h"
 
@@ -22,6 +26,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/dns_packet.h"
+#include "base/log.h"
 #include "base/wire_name.h"
 #include "base/zone.h"
 
@@ -30,7 +35,11 @@
 #define CLASS_IN 1
 #define SEC_BOGUS 1  /* unbound-event.h: what a callback's sec means */
 #define SEC_SECURE 2
+#define RCODE_SERVFAIL 2
 #define RCODE_NXDOMAIN 3
+#define SILENT_AFTER 4       /* questions in a row that nobody answered */
+#define PROBE_MS 2000        /* how often it is looked whether somebody is there again */
+#define UNHEARD_MAX 100u     /* questions that are asked meanwhile */
 
 /* What libunbound holds on to. */
 struct ticket {
@@ -63,6 +72,11 @@ struct resolver {
 	LIST_HEAD(ticket_list, ticket) tickets;
 	size_t abandoned;                 /* tickets without query */
 	struct event *ready_timer, *deadline_timer;
+	unsigned silent;                  /* questions timed out since somebody answered */
+	bool deaf;                        /* nobody answers */
+	bool asking;                      /* within ub_resolve_event: what comes is out of its cache */
+	const char *probe_zone;
+	struct event *probe_timer;        /* pending: there is doubt, or deaf */
 };
 
 static void set_timer(struct event *timer, int64_t ms)
@@ -118,6 +132,57 @@ static void abandon(struct resolver *r, struct resolver_query *q)
 	r->abandoned++;
 }
 
+/* ---- is anybody there? */
+
+static void on_answer(void *arg, int rcode, void *packet, int packet_len, int sec, char *why_bogus,
+		      int was_ratelimited);
+
+static void probe(struct resolver *r)
+{
+	static unsigned count;
+	char name[64];
+	if (r->abandoned >= UNHEARD_MAX)
+		return;
+	struct ticket *ticket = xcalloc(1, sizeof(*ticket));
+	ticket->resolver = r;
+	LIST_INSERT_HEAD(&r->tickets, ticket, next);
+	r->abandoned++;
+	snprintf(name, sizeof(name), "gatehouse-%llx-%x.%s", (unsigned long long)clock_ms(), count++, r->probe_zone);
+	if (ub_resolve_event(r->ctx, name, DNS_A, CLASS_IN, ticket, on_answer, NULL) == 0)
+		return;
+	LIST_REMOVE(ticket, next);
+	free(ticket);
+	r->abandoned--;
+}
+
+static void on_probe(evutil_socket_t fd, short what, void *arg)
+{
+	struct resolver *r = arg;
+	(void)fd, (void)what;
+	if (!r->deaf)
+		log_warn(NULL, "dns", "no name server answers: look-ups fail at once until one does");
+	r->deaf = true;
+	probe(r);
+	set_timer(r->probe_timer, PROBE_MS);
+}
+
+static void heard_nothing(struct resolver *r)
+{
+	if (++r->silent < SILENT_AFTER || evtimer_pending(r->probe_timer, NULL))
+		return;
+	probe(r);
+	set_timer(r->probe_timer, r->timeout);
+}
+
+static void heard(struct resolver *r)
+{
+	r->silent = 0;
+	event_del(r->probe_timer);
+	if (r->deaf)
+		log_info(NULL, "dns", "name servers answer again");
+	r->deaf = false;
+}
+
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct resolver *r = arg;
@@ -128,6 +193,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 		abandon(r, q);
 		q->answer = (struct answer){ .status = ANSWER_TEMPERROR, .why = "timeout" };
 		make_ready(r, q);
+		heard_nothing(r);
 	}
 	if (q != NULL)
 		set_timer(r->deadline_timer, q->deadline - now);
@@ -158,6 +224,8 @@ static void on_answer(void *arg, int rcode, void *packet, int packet_len, int se
 	(void)why_bogus, (void)was_ratelimited;
 	LIST_REMOVE(ticket, next);
 	free(ticket);
+	if (!r->asking && rcode != RCODE_SERVFAIL)
+		heard(r);
 	if (q == NULL) {
 		r->abandoned--;
 		return;
@@ -176,6 +244,8 @@ static void answer_at_once(struct resolver *r, struct resolver_query *q, struct 
 	make_ready(r, q);
 }
 
+static const struct answer nobody = { .status = ANSWER_TEMPERROR, .why = "no name server answers" };
+
 static void ask_network(struct resolver *r, struct resolver_query *q, const char *name)
 {
 	struct ticket *ticket = xcalloc(1, sizeof(*ticket));
@@ -187,14 +257,19 @@ static void ask_network(struct resolver *r, struct resolver_query *q, const char
 	if (TAILQ_EMPTY(&r->waiting))
 		set_timer(r->deadline_timer, r->timeout);
 	TAILQ_INSERT_TAIL(&r->waiting, q, next);
+	r->asking = true;
 	int error = ub_resolve_event(r->ctx, name, q->type, CLASS_IN, ticket, on_answer, NULL);
-	if (error == 0)
-		return;
-	LIST_REMOVE(ticket, next);
-	free(ticket);
-	q->ticket = NULL;
-	TAILQ_REMOVE(&r->waiting, q, next);
-	answer_at_once(r, q, (struct answer){ .status = ANSWER_TEMPERROR, .why = ub_strerror(error) });
+	r->asking = false;
+	if (error != 0) {
+		LIST_REMOVE(ticket, next);
+		free(ticket);
+		q->ticket = NULL;
+		TAILQ_REMOVE(&r->waiting, q, next);
+		answer_at_once(r, q, (struct answer){ .status = ANSWER_TEMPERROR, .why = ub_strerror(error) });
+	} else if (r->deaf && q->ticket != NULL) {
+		abandon(r, q);
+		answer_at_once(r, q, nobody);
+	}
 }
 
 struct resolver_query *resolver_ask(struct resolver *r, struct slice name, uint16_t type,
@@ -213,6 +288,8 @@ struct resolver_query *resolver_ask(struct resolver *r, struct slice name, uint1
 		answer_at_once(r, q, zone_lookup(r->zone, name, type));
 	else if (r->in_flight >= r->max_questions || r->abandoned >= r->max_questions)
 		answer_at_once(r, q, (struct answer){ .status = ANSWER_TEMPERROR, .why = "too many questions" });
+	else if (r->deaf && r->abandoned >= UNHEARD_MAX)
+		answer_at_once(r, q, nobody);
 	else
 		ask_network(r, q, wire_name_text(slice_make(wire, len), text));
 	r->in_flight++;
@@ -374,6 +451,9 @@ struct resolver *resolver_create(struct event_base *base, const struct resolver_
 	LIST_INIT(&r->tickets);
 	r->ready_timer = evtimer_new(base, on_ready, r);
 	r->deadline_timer = evtimer_new(base, on_deadline, r);
+	r->probe_timer = evtimer_new(base, on_probe, r);
+	/* Who forwards is answered by the forwarder itself (RFC 6761 6.4), else by the root. */
+	r->probe_zone = config->forward_count > 0 ? "invalid." : "";
 	if (r->zone == NULL && (r->ctx = make_context(base, config, error_r)) == NULL)
 		resolver_destroy(&r);
 	return r;
@@ -404,5 +484,6 @@ void resolver_destroy(struct resolver **resolver)
 	}
 	event_free(r->ready_timer);
 	event_free(r->deadline_timer);
+	event_free(r->probe_timer);
 	free(r);
 }

@@ -8,6 +8,11 @@
  * A resolver belongs to the thread that runs its loop. Everything it needs
  * from the file system is read in resolver_create: after that it only binds,
  * connects and uses UDP and TCP sockets.
+ *
+ * When no server answers at all, questions are temporary errors at once,
+ * "no name server answers", but for what is in the cache (under a flood of
+ * them not even that); it notices by itself when one does again. Both turns
+ * are logged.
  */
 #include "base/answer.h"
 

@@ -439,6 +439,56 @@ static void test_forwarder_comes_back(void **state)
 	resolver_destroy(&r);
 }
 
+#define NOBODY "no name server answers"
+
+/* Nobody answers at all: that is noticed, and no question waits; nor does anything after it is over. */
+static void test_nobody_answers(void **state)
+{
+	struct resolver *r = make(450, 0, false);
+	struct result got;
+	char name[64];
+	(void)state;
+	assert_int_equal(ask(r, "example.org", DNS_A).status, ANSWER_FOUND);
+	kill(server, SIGSTOP);
+	for (int i = 0; i < 12; i++) {
+		snprintf(name, sizeof(name), "deaf%d.many.example.org", i);
+		got = ask(r, name, DNS_A);
+		assert_int_equal(got.status, ANSWER_TEMPERROR);
+	}
+	assert_string_equal(got.why, NOBODY);
+	assert_int_equal(ask(r, "example.org", DNS_A).status, ANSWER_FOUND); /* cached */
+	int64_t start = ms();
+	for (int i = 0; i < 300; i++) { /* more than are asked meanwhile */
+		snprintf(name, sizeof(name), "deafer%d.many.example.org", i);
+		assert_string_equal(ask(r, name, DNS_A).why, NOBODY);
+	}
+	assert_in_range(ms() - start, 0, 440);
+	kill(server, SIGCONT);
+	start = ms();
+	while (ask(r, "example.org", DNS_MX).status != ANSWER_FOUND) {
+		assert_in_range(ms() - start, 0, 10000);
+		usleep(20000);
+	}
+	printf("# count noticed after %d ms\n", (int)(ms() - start));
+	got = ask(r, "late.example.org", DNS_A);
+	assert_true(got.why == NULL || strcmp(got.why, NOBODY) != 0); /* is waited for again */
+	resolver_destroy(&r);
+}
+
+/* Dead names, however many, are not the end of all others. */
+static void test_dead_names_alone(void **state)
+{
+	struct resolver *r = make(450, 0, false);
+	(void)state;
+	for (uint16_t type = 100; type < 110; type++) {
+		struct result got = ask(r, "slow.example.org", type);
+		if (got.why == NULL || strcmp(got.why, NOBODY) == 0)
+			fail_msg("type %u: %s", type, got.why ? got.why : "answered");
+	}
+	assert_int_equal(ask(r, "late.example.org", DNS_A).status, ANSWER_FOUND);
+	resolver_destroy(&r);
+}
+
 /* From a zone alone, one after the other, and asked again from the callback. */
 struct again {
 	struct resolver *r;
@@ -547,6 +597,7 @@ int main(void)
 		cmocka_unit_test(test_limit_and_cancel), cmocka_unit_test(test_destroy),
 		cmocka_unit_test(test_dnssec), cmocka_unit_test(test_bad_settings),
 		cmocka_unit_test(test_dead_forwarder), cmocka_unit_test(test_forwarder_comes_back),
+		cmocka_unit_test(test_nobody_answers), cmocka_unit_test(test_dead_names_alone),
 		cmocka_unit_test(test_zone), cmocka_unit_test(test_packets),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);
