@@ -251,8 +251,6 @@ static int run(struct master *m)
 		listen_sockets_destroy(&m->sockets);
 		return status;
 	}
-	const struct config_log *log = m->config->log;
-	log_open((enum log_target)log->target, (enum log_format)log->format, (enum log_level)log->level, "master");
 	m->base = event_base_new();
 	m->stats = stats_create(WORKER_ROWS, &m->stats_fd);
 	if (m->base == NULL || m->stats == NULL)

@@ -110,6 +110,8 @@ bool master_adopt(struct master *m, int out)
 	m->identity = identity;
 	m->generation++;
 	m->images_wanted = config->rules->paths.count > 0 && config->rules->cache.len > 0;
+	log_open((enum log_target)config->log->target, (enum log_format)config->log->format,
+		 (enum log_level)config->log->level, "master");
 	listen_sockets_sweep(m->sockets);
 	folders_prepare(config, &identity);
 	return true;

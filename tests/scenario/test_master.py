@@ -145,6 +145,17 @@ def test_no_more_generations_than_there_is_room_for(place):
         assert wait_until(lambda: len(g.worker_pids()) == 2)
 
 
+def test_log_settings_of_a_reload(place):
+    """The master's own lines follow them too."""
+    with FakeBackend() as b, Gatehouse(place / "g", backend=b.port) as g:
+        g.conf.write_text(g.text + "log { format = json }\n")
+        reload(g, '"event":"ready"')
+        g.conf.write_text(g.text + "log { level = error }\n")
+        reload(g, '"event":"reload"')
+        assert wait_until(lambda: g.status()["generation"] == 3)
+        assert '"generation 3' not in g.log()
+
+
 def test_more_processes_than_there_can_be(place):
     extra = "".join(f'milter m{i} {{ address = "unix:{place}/m{i}" processes = 16 }}\n' for i in range(3))
     with FakeBackend() as b:
