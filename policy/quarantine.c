@@ -221,7 +221,7 @@ bool quarantine_store(const char *dir, const struct quarantine_entry *e, struct 
 	mkdir(dir, FOLDER_MODE);
 	mkdir(folder, FOLDER_MODE);
 	snprintf(folder, sizeof(folder), "%s/%s", dir, day);
-	bool fresh = mkdir(folder, FOLDER_MODE) == 0;
+	mkdir(folder, FOLDER_MODE);
 	snprintf(path, sizeof(path), "%s/%.*s", folder, SLICE_ARG(e->id));
 	if (!is_id(e->id)) {
 		errno = EINVAL;
@@ -237,7 +237,8 @@ bool quarantine_store(const char *dir, const struct quarantine_entry *e, struct 
 		unlink(tmp);
 		return false;
 	}
-	if (!sync_folder(folder) || (fresh && !sync_folder(dir)))
+	/* Whoever made the day's folder may have been killed before it synced that. */
+	if (!sync_folder(folder) || !sync_folder(dir))
 		return fail(error_r, "can't be synced", folder);
 	return true;
 }
