@@ -18,6 +18,7 @@
 #include "filters/pipeline.h"
 #include "policy/config_tables.h"
 #include "proxy/cli_config.h"
+#include "rules/rule_parse.h"
 
 struct change {
 	struct slice what;         /* "policy trial" */
@@ -28,12 +29,13 @@ struct change {
 };
 
 #define CHANGES_MAX 64
+#define FILES_MAX 10000 /* that include each other */
 
 struct promote {
 	struct arena *arena;
 	const struct config *config;
 	struct change list[CHANGES_MAX];
-	size_t count;
+	size_t count, files;
 	bool write;
 };
 
@@ -41,6 +43,9 @@ struct promote {
 
 static void add(struct promote *p, const struct change *change)
 {
+	for (size_t i = 0; i < p->count; i++) /* a file that is included twice */
+		if (slice_eq(p->list[i].file, change->file) && p->list[i].line == change->line)
+			return;
 	if (p->count < CHANGES_MAX)
 		p->list[p->count++] = *change;
 }
@@ -138,17 +143,31 @@ static bool shadows(struct slice line, struct slice rule)
 	return false;
 }
 
-static void find_in_file(struct promote *p, struct slice path, struct slice rule)
+/* The file that the line includes, as rule_parse.c resolves it. */
+static bool includes(struct arena *arena, struct slice file, struct slice line, struct slice *path_r)
 {
-	struct slice rest, line;
+	size_t slash = slice_rchr(file, '/');
+	if (!slice_eq(next_word(&line), SLICE("include")))
+		return false;
+	struct slice name = slice_trim(slice_head(line, slice_chr(line, '#')));
+	*path_r = slice_starts(name, SLICE("/")) || slash == SLICE_NPOS ? name :
+		  arena_printf(arena, "%.*s/%.*s", SLICE_ARG(slice_head(file, slash)), SLICE_ARG(name));
+	return name.len > 0;
+}
+
+static void find_in_file(struct promote *p, struct slice path, struct slice rule, unsigned depth)
+{
+	struct slice rest, line, other;
 	struct change c = { .what = arena_printf(p->arena, "rule %.*s", SLICE_ARG(rule)), .file = path, .of_rule = true,
 			    .rule = rule };
-	if (!read_file(p->arena, path, &rest))
+	if (p->files++ >= FILES_MAX || !read_file(p->arena, path, &rest))
 		return;
 	while (rest.data != NULL && slice_split(&rest, '\n', &line)) {
 		c.line++;
 		if (shadows(line, rule))
 			add(p, &c);
+		else if (depth < RULE_INCLUDE_DEPTH && includes(p->arena, path, line, &other))
+			find_in_file(p, other, rule, depth + 1);
 	}
 }
 
@@ -166,9 +185,9 @@ static void find_rules(struct promote *p, struct slice name)
 		struct slice path = slice_str(arena_str(p->arena, paths->items[i]));
 		int n = scandir(path.data, &entries, is_rule_file, alphasort);
 		if (n < 0)
-			find_in_file(p, path, rule);
+			find_in_file(p, path, rule, 0);
 		for (int k = 0; k < n; k++) {
-			find_in_file(p, arena_printf(p->arena, "%s/%s", path.data, entries[k]->d_name), rule);
+			find_in_file(p, arena_printf(p->arena, "%s/%s", path.data, entries[k]->d_name), rule, 0);
 			free(entries[k]);
 		}
 		if (n >= 0)
@@ -306,7 +325,7 @@ static int promote_name(struct promote *p, const char *text)
 {
 	struct slice name = slice_trim(slice_str(text));
 	int status = EX_OK;
-	p->count = 0;
+	p->count = p->files = 0;
 	find_sections(p, name);
 	find_filters(p, name);
 	find_rules(p, name);

@@ -223,3 +223,29 @@ def test_what_is_refused_outside_of_a_message_has_an_id(place):
         assert re.search(rf"^= {session} \S+Z session$", p.stdout, re.M) and "helo=mail.example.net" in p.stdout
         assert re.search(r"^reply   501 5\.5\.4 ", p.stdout, re.M) and "reply   503" in p.stdout
         assert p.stdout.count("\nreply ") == 3, "a session's mistakes don't fill the journal"
+
+
+def test_a_refused_login_has_an_id(place):
+    ehlo = FakeBackend.EHLO.replace(b"250 ENH", b"250-AUTH PLAIN\r\n250 ENH")
+    no = b"535-5.7.8 Wrong name or password\r\n535 5.7.8 Ask the help desk\r\n"
+    with FakeBackend({"AUTH": no}, ehlo=ehlo) as b, Gatehouse(
+            place / "g", backend=b.port, listen_settings="role = submission auth-without-tls = on") as gate:
+        with Client(gate.port) as c:
+            c.hello()
+            code, text = c.cmd("AUTH PLAIN AGFkYQBzZWNyZXQ=")
+            assert code == 535
+            session = re.fullmatch(r"5\.7\.8 Wrong name or password\n5\.7\.8 Ask the help desk \((\w{12})\)", text)[1]
+        status, out = why(gate, session)
+        assert status == 0 and "reply   535 5.7.8 Wrong name" in out and "AGFkYQ" not in out and "secret" not in out
+
+
+def test_promote_in_included_files(gate, tmp_path):
+    (tmp_path / "own.cf").write_text("include more/a.cf\nbody HI /hi/\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/a.cf").write_text("include b.cf # and not here\ninclude b.cf\n")
+    (tmp_path / "more/b.cf").write_text("if can(Gatehouse::shadow)\nshadow HI\nendif\n")
+    (tmp_path / "policies.conf").write_text("policy trial {\n  shadow = on\n  recipients = {bob@example.org}\n}\n")
+    g = gate(f'include "{tmp_path}/policies.conf"\nrules {{ paths = {{"{tmp_path}/own.cf"}} }}\n')
+    shadow(g, "promote", "--write", "HI", "trial")
+    assert (tmp_path / "more/b.cf").read_text() == "if can(Gatehouse::shadow)\nendif\n"
+    assert "  shadow = off\n" in (tmp_path / "policies.conf").read_text()
