@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "filters/registry.h"
 #include "filters/scan.h"
 
 static const struct setting_value ON_ERRORS[] = {
@@ -37,7 +38,7 @@ static const struct filter_symbol symbols[] = {
 bool clamd_scanner(const struct snapshot *snapshot, struct scanner_config *config_r)
 {
 	const struct clamd_settings *s = snapshot_filter(snapshot, "clamd");
-	if (s == NULL || !s->common.enabled)
+	if (s == NULL || !filter_is_on(snapshot->config, "clamd"))
 		return false;
 	*config_r = (struct scanner_config){ s->address, s->timeout };
 	return true;

@@ -1,5 +1,6 @@
 #include "filters/greylist.h"
 
+#include "filters/registry.h"
 #include "filters/relay.h"
 #include "filters/reputation.h"
 #include "filters/state.h"
@@ -102,10 +103,9 @@ static enum step judge(const struct asking *a)
 /* True: known good. Without a reputation filter nobody is. */
 static bool is_good(struct scan *scan, bool *need_r)
 {
-	const struct filter_common *common = snapshot_filter(scan->snapshot, "reputation");
 	int64_t ham, spam;
 	*need_r = false;
-	if (common == NULL || !common->enabled)
+	if (!filter_is_on(scan->snapshot->config, "reputation"))
 		return false;
 	*need_r = !reputation_read(scan, PHASE_RCPT, &ham, &spam);
 	return !*need_r && ham >= GOOD_HAM && spam == 0;

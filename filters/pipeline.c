@@ -9,6 +9,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "filters/registry.h"
+#include "policy/policy.h"
+
 #define FILTERS_MAX 64
 
 struct slot {
@@ -17,6 +20,7 @@ struct slot {
 	unsigned open;             /* phases entered, not concluded */
 	uint64_t after;            /* bits of the slots it waits for */
 	bool enabled;
+	bool by_policy;            /* off but for the mail of policies that use it */
 };
 
 struct pipeline {
@@ -70,19 +74,76 @@ void pipeline_begin(struct scan *scan)
 		struct slot *slot = &p->slots[p->count++];
 		slot->filter = f;
 		slot->after = after_of[i];
-		slot->enabled = f->always || common == NULL || common->enabled;
+		slot->by_policy = !f->always && common != NULL && !common->enabled;
+		slot->enabled = !slot->by_policy || filter_is_on(scan->snapshot->config, f->name);
 		if (slot->enabled && f->state_size > 0)
 			slot->state = arena_alloc(scan->arena, f->state_size);
 	}
 	scan->pipeline = p;
 }
 
+/* What decides which filters are on for a recipient: its policy, and the one
+ * in shadow, which is to see what it would see. */
+struct policies {
+	const struct config_policy *real, *shadow;
+};
+
+static struct policies policies_of(const struct scan *scan, const struct mailbox *recipient)
+{
+	const struct config *config = scan->snapshot->config;
+	const struct mailbox *sender = &scan->envelope.sender;
+	return (struct policies){ policy_find(config, &scan->client, sender, recipient, false),
+				  policy_find(config, &scan->client, sender, recipient, true) };
+}
+
+static bool is_skipped(const struct policies *p, const char *filter)
+{
+	return policy_skips(p->real, filter) && policy_skips(p->shadow, filter);
+}
+
+/* Whether any of those who get the mail have it on. */
+static bool is_wanted(const struct scan *scan, const char *filter)
+{
+	struct policies p;
+	bool any = false;
+	for (size_t i = 0; i < scan->envelope.recipient_count; i++) {
+		const struct recipient *r = &scan->envelope.recipients[i];
+		if (!r->accepted)
+			continue;
+		any = true;
+		p = policies_of(scan, &r->mailbox);
+		if (!is_skipped(&p, filter))
+			return true;
+	}
+	p = policies_of(scan, NULL);
+	return !any && !is_skipped(&p, filter);
+}
+
+static void enter_recipient(struct scan *scan)
+{
+	struct pipeline *p = scan->pipeline;
+	const struct policies of = policies_of(scan, &scan->envelope.recipients[scan->recipient].mailbox);
+	for (size_t i = 0; i < p->count; i++) {
+		struct slot *slot = &p->slots[i];
+		if (slot->enabled && (slot->filter->phases & PHASE_BIT(PHASE_RCPT)) && !is_skipped(&of, slot->filter->name))
+			slot->open |= PHASE_BIT(PHASE_RCPT);
+	}
+}
+
 void pipeline_enter(struct scan *scan, enum phase phase)
 {
 	struct pipeline *p = scan->pipeline;
-	for (size_t i = 0; i < p->count; i++)
-		if (p->slots[i].enabled && (p->slots[i].filter->phases & PHASE_BIT(phase)))
-			p->slots[i].open |= PHASE_BIT(phase);
+	if (phase == PHASE_RCPT) {
+		enter_recipient(scan);
+		return;
+	}
+	for (size_t i = 0; i < p->count; i++) {
+		struct slot *slot = &p->slots[i];
+		if (phase == PHASE_HEADERS && slot->enabled && slot->by_policy)
+			slot->enabled = is_wanted(scan, slot->filter->name);
+		if (slot->enabled && (slot->filter->phases & PHASE_BIT(phase)))
+			slot->open |= PHASE_BIT(phase);
+	}
 }
 
 static bool waits_for_others(const struct pipeline *p, const struct slot *slot, unsigned bit)

@@ -20,8 +20,12 @@ enum pipeline_state { PIPELINE_DONE, PIPELINE_NEED };
 extern const struct filter *const filter_table[];
 
 void pipeline_begin(struct scan *scan);
-/* PHASE_RCPT may be entered many times, once scan->recipient is set; the one
- * before must be DONE. */
+/*
+ * PHASE_RCPT may be entered many times, once scan->recipient is set; the one
+ * before must be DONE. It is not entered for filters that the recipient's
+ * policy has off. Whoever gets the mail is known with PHASE_HEADERS: from then
+ * on a filter that policies alone switch on runs only if one of theirs does.
+ */
 void pipeline_enter(struct scan *scan, enum phase phase);
 /* Runs what can run. DONE when every filter is through all entered phases up
  * to `upto`. */

@@ -65,6 +65,18 @@ const struct section *const *filter_sections_of(struct arena *arena, const struc
 	return all;
 }
 
+bool filter_is_on(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->filter_count; i++) {
+		const struct config_filter *f = &config->filters[i];
+		const struct filter_common *common = f->values;
+		const struct filter *filter = filter_find(f->name);
+		if (slice_eq(f->name, slice_str(name)))
+			return common == NULL || common->enabled || f->used || (filter != NULL && filter->always);
+	}
+	return true;
+}
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const struct section *const *sections;
 /* Never given back; volatile, so that it is kept and stays reachable. */

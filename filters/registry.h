@@ -9,10 +9,14 @@
  * filter_common.enabled.
  */
 #include "filters/filter.h"
+#include "policy/config.h"
 
 /* For config_read; NULL-terminated; made once, lives as long as the process.
  * Thread-safe. */
 const struct section *const *filter_sections(void);
+
+/* For all mail, or for that of some policy (its setting use). */
+bool filter_is_on(const struct config *config, const char *name);
 
 /* As filter_sections, of another table (NULL-terminated), in the arena. */
 const struct section *const *filter_sections_of(struct arena *arena, const struct filter *const *table);

@@ -1,7 +1,9 @@
 #include "filters/state.h"
 
 #include "base/psl.h"
+#include "filters/registry.h"
 #include "filters/reputation.h"
+#include "policy/policy.h"
 
 #define IPV4_BITS 24u
 #define IPV6_BITS 64u
@@ -55,12 +57,6 @@ void state_on_error(struct scan *scan, const char *symbol, const char *why)
 		scan_on_error(scan, symbol, "4.3.0", reason);
 }
 
-static bool is_enabled(const struct snapshot *snapshot, const char *filter)
-{
-	const struct filter_common *common = snapshot_filter(snapshot, filter);
-	return common != NULL && common->enabled;
-}
-
 /* Recipients can disagree only where there are policies to disagree by. */
 static bool has_policies(const struct snapshot *snapshot)
 {
@@ -107,7 +103,7 @@ size_t state_learn(const struct scan *scan, const struct verdict *verdict,
 		requests[n++] = (struct store_request){
 			.op = STORE_PUT, .key = apart_key(scan), .value = SLICE("1"), .ttl = APART_TTL,
 		};
-	if (is_enabled(scan->snapshot, "reputation"))
+	if (filter_is_on(scan->snapshot->config, "reputation") && !policy_skips(verdict->policy, "reputation"))
 		n += reputation_learn(scan, verdict, requests + n);
 	return n;
 }

@@ -1,6 +1,7 @@
 #include "filters/symbols.h"
 
 #include "filters/pipeline.h"
+#include "filters/registry.h"
 #include "policy/dnslist.h"
 
 /* Rules of SpamAssassin's files and of the shipped ones that tell what a symbol tells. */
@@ -30,16 +31,6 @@ static const struct {
 	{ "T_SPF_TEMPERROR", "SPF_TEMPERROR" },
 };
 
-static bool is_on(const struct config *config, const struct filter *filter)
-{
-	if (filter->always)
-		return true;
-	for (size_t i = 0; i < config->filter_count; i++)
-		if (slice_eq(config->filters[i].name, slice_str(filter->name)))
-			return ((const struct filter_common *)config->filters[i].values)->enabled;
-	return true;
-}
-
 static size_t symbol_count(const struct filter *filter)
 {
 	size_t n = 0;
@@ -55,9 +46,9 @@ const char *const *symbol_names(struct arena *arena, const struct config *config
 		most += symbol_count(filter_table[i]);
 	const char **names = arena_array(arena, const char *, most + 1);
 	for (size_t i = 0; filter_table[i] != NULL; i++)
-		for (size_t k = 0; is_on(config, filter_table[i]) && k < symbol_count(filter_table[i]); k++)
+		for (size_t k = 0; filter_is_on(config, filter_table[i]->name) && k < symbol_count(filter_table[i]); k++)
 			names[n++] = filter_table[i]->symbols[k].name;
-	for (size_t i = 0; is_on(config, filter_find(SLICE("dnsbl"))) && i < config->dnslist_count; i++)
+	for (size_t i = 0; filter_is_on(config, "dnsbl") && i < config->dnslist_count; i++)
 		names[n++] = config->dnslists[i].symbol;
 	return names;
 }

@@ -102,6 +102,15 @@ static void fill_lists(struct config *config, const struct settings_file *file)
 	config->lists = collect(config->arena, file, &config_list_section, &config->list_count);
 }
 
+/* It has a switch, and that is off. */
+static bool is_off(const struct section *section, const void *values)
+{
+	for (const struct setting *s = section->settings; s != NULL && s->name != NULL; s++)
+		if (strcmp(s->name, "enabled") == 0)
+			return !*(const bool *)((const char *)values + s->offset);
+	return false;
+}
+
 static void fill_filters(struct config *config, const struct settings_file *file,
 			 const struct section *const *filters)
 {
@@ -113,6 +122,7 @@ static void fill_filters(struct config *config, const struct settings_file *file
 		struct slice name = slice_str(filters[i]->name);
 		list[i].name = slice_from(name, slice_chr(name, ' ') + 1);
 		list[i].values = settings_get(file, filters[i], SLICE_EMPTY);
+		list[i].off = is_off(filters[i], list[i].values);
 	}
 	config->filters = list;
 	config->filter_count = n;

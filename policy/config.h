@@ -143,7 +143,8 @@ struct config_policy {
 	struct slice_list recipients, senders, users, listeners; /* matched; all empty: everyone */
 	struct cidr_list clients;
 	struct slice_list allow, deny;   /* titles of list sections */
-	struct slice_list skip;          /* names of filters whose hits don't count */
+	struct slice_list skip;          /* names of filters that it switches off */
+	struct slice_list use;           /* names of filters that it switches on */
 	struct slice_list scores, actions, replies; /* "SYMBOL=…" as written */
 	struct slice subject_tag;        /* put before the subject of what is tagged; empty: not */
 	bool report;                     /* X-Spam-Report on what is tagged */
@@ -176,6 +177,8 @@ struct config_dnslist {
 struct config_filter {
 	struct slice name;
 	const void *values;         /* the filter's settings struct */
+	bool off;                   /* enabled = off: for all mail but that of policies whose use names it */
+	bool used;                  /* some policy does */
 };
 
 struct config {

@@ -213,7 +213,8 @@ static const struct setting DNS[] = {
 	{ "zone-file", SETTING_STRING, AT(dns, zone_file), .fallback = "",
 	  .help = "Answer from this file alone, without any network (for tests)" },
 	{ "timeout", SETTING_TIME, AT(dns, timeout), .fallback = "5s", .min = 10, .max = 2 * MINUTE,
-	  .help = "How long a question may take; then it counts as a temporary error" },
+	  .help = "How long a question may take; then it counts as a temporary error. While no server answers at all, "
+		  "it is one at once" },
 	{ "dnssec", SETTING_BOOL, AT(dns, dnssec), .fallback = "off",
 	  .help = "Validate answers. Resolvers in forward must then pass DNSSEC on" },
 	{ "trust-anchor", SETTING_STRING, AT(dns, trust_anchor), .fallback = "",
@@ -399,7 +400,9 @@ static const struct setting POLICY[] = {
 	{ "deny", SETTING_STRINGS, AT(policy, deny), .fallback = "",
 	  .help = "Names of list sections: who stands in them is refused, unless allow has it too" },
 	{ "skip", SETTING_STRINGS, AT(policy, skip), .fallback = "",
-	  .help = "Filters whose findings don't count" },
+	  .help = "Filters that are off for its mail: what they find doesn't count" },
+	{ "use", SETTING_STRINGS, AT(policy, use), .fallback = "",
+	  .help = "Filters that are on for its mail, though their own sections say enabled = off" },
 	{ "scores", SETTING_STRINGS, AT(policy, scores), .fallback = "",
 	  .help = "Other scores for symbols: SPF_FAIL=4.5" },
 	{ "actions", SETTING_STRINGS, AT(policy, actions), .fallback = "",
@@ -447,6 +450,8 @@ static const struct setting_value DNSLIST_TYPES[] = {
 	{ "uri", DNSLIST_URI }, { NULL, 0 },
 };
 
+static const struct setting_value USUAL[] = { { "usual", DNSLIST_SCORE_USUAL }, { NULL, 0 } };
+
 static const struct setting DNSLIST[] = {
 	{ "zone", SETTING_DOMAINS, AT(dnslist, zone), .fallback = "",
 	  .help = "Its domain. Not needed for spamhaus-zen, spamhaus-dbl, spamcop, barracuda, psbl, dnswl, "
@@ -455,8 +460,9 @@ static const struct setting DNSLIST[] = {
 	  .help = "What is looked up: the client's address, the domain of the envelope's sender, or the addresses "
 		  "of the other relays outside our networks that Received names, or the domains of the URIs in "
 		  "the text" },
-	{ "score", SETTING_FLOAT, AT(dnslist, score), .fallback = "2", .min = -1000, .max = 1000,
-	  .help = "Score of who is listed, where there are no codes; below zero for a list of good ones" },
+	{ "score", SETTING_FLOAT, AT(dnslist, score), .fallback = "usual", .min = -1000, .max = 1000, .values = USUAL,
+	  .help = "Score of who is listed, where no codes are written; below zero for a list of good ones. usual: "
+		  "by the codes of a list known by name, 2 for others" },
 	{ "codes", SETTING_STRINGS, AT(dnslist, codes), .fallback = "",
 	  .help = "Scores by what the list answers: 127.0.0.2=3, 127.0.0.4/30=4, or by bits of the last "
 		  "octet: &4=1.5. Those that fit add up" },

@@ -6,11 +6,14 @@
 #include "base/buf.h"
 #include "policy/config_tables.h"
 
+#define KNOWN_CODES 6
+#define USUAL_SCORE 2
+
 /* Scores are moderate: no list alone refuses at the default threshold. */
 static const struct known {
 	const char *title, *zone;
 	enum dnslist_type type;
-	const char *codes[6];
+	const char *codes[KNOWN_CODES];
 	const char *test;    /* NULL: as RFC 5782 5 has it */
 } known[] = {
 	{ "spamhaus-zen", "zen.spamhaus.org", DNSLIST_CLIENT,
@@ -25,10 +28,12 @@ static const struct known {
 	{ "dnswl", "list.dnswl.org", DNSLIST_CLIENT, { "&1=-1", "&2=-2" }, NULL }, /* trust 1 to 3 in the last octet */
 };
 
-static const struct known *find_known(struct slice title)
+/* By the section's name, or by its zone: whoever has a key asks another zone, or
+ * asks the same one under two names. */
+static const struct known *find_known(struct slice title, struct slice zone)
 {
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (slice_eq(title, slice_str(known[i].title)))
+		if (slice_eq(title, slice_str(known[i].title)) || slice_eq_nocase(zone, slice_str(known[i].zone)))
 			return &known[i];
 	return NULL;
 }
@@ -88,26 +93,36 @@ static void add_code(struct making *m, struct dnslist *list, struct slice text)
 		fail(m, "codes", "is not ADDRESS=SCORE, NETWORK=SCORE or &BITS=SCORE", text);
 }
 
+/* What is not written, of a list whose ways are known. */
+static void fill_known(struct making *m, const struct config_dnslist *section, struct dnslist *list)
+{
+	const struct known *k = find_known(section->title, list->zone);
+	if (k == NULL)
+		return;
+	if (list->zone.len == 0)
+		list->zone = slice_str(k->zone);
+	if (list->test.len == 0)
+		list->test = slice_str(k->test);
+	if (list->type == DNSLIST_CLIENT)
+		list->type = k->type;
+	for (size_t i = 0; section->codes.count == 0 && i < KNOWN_CODES && k->codes[i] != NULL; i++)
+		add_code(m, list, slice_str(k->codes[i]));
+	list->flat = section->codes.count == 0 && section->score > DNSLIST_SCORE_USUAL;
+}
+
 static void make(struct making *m, const struct config_dnslist *section, struct dnslist *list)
 {
-	const struct known *k = find_known(section->title);
 	struct arena *arena = m->config->arena;
 	list->title = section->title;
 	list->symbol = make_symbol(arena, section->title);
 	list->type = (enum dnslist_type)section->type;
-	list->score = section->score;
+	list->score = section->score > DNSLIST_SCORE_USUAL ? section->score : USUAL_SCORE;
 	list->shadow = section->shadow;
 	list->probe = section->probe;
 	list->test = section->test_entry.count > 0 ? section->test_entry.items[0] : SLICE_EMPTY;
 	list->zone = section->zone.count > 0 ? section->zone.items[0] : SLICE_EMPTY;
-	list->codes = arena_array(arena, struct dnslist_code, section->codes.count + 6);
-	if (list->zone.len == 0 && k != NULL) {
-		list->zone = slice_str(k->zone);
-		list->test = list->test.len > 0 ? list->test : slice_str(k->test);
-		list->type = section->type == DNSLIST_CLIENT ? k->type : list->type;
-		for (size_t i = 0; section->codes.count == 0 && i < 6 && k->codes[i] != NULL; i++)
-			add_code(m, list, slice_str(k->codes[i]));
-	}
+	list->codes = arena_array(arena, struct dnslist_code, section->codes.count + KNOWN_CODES);
+	fill_known(m, section, list);
 	if (list->zone.len == 0 || section->zone.count > 1 || list->zone.data[0] == '.')
 		fail(m, "zone", "is no list known by name: it needs one zone", section->title);
 	for (size_t i = 0; i < section->codes.count; i++)
@@ -173,5 +188,7 @@ enum dnslist_answer dnslist_judge(const struct dnslist *list, const struct slice
 				listed = true;
 				break;
 			}
+	if (listed && list->flat)
+		*score_r = list->score;
 	return listed ? DNSLIST_LISTED : DNSLIST_NOT_LISTED;
 }

@@ -8,6 +8,8 @@
  */
 #include "policy/config.h"
 
+#define DNSLIST_SCORE_USUAL (-2000) /* of a section that has no score of its own */
+
 enum dnslist_type { DNSLIST_CLIENT, DNSLIST_SENDER, DNSLIST_RECEIVED, DNSLIST_URI };
 
 /* What a record of an answer is worth. */
@@ -21,7 +23,8 @@ struct dnslist {
 	struct slice title, zone;
 	const char *symbol;  /* "DNSBL_SPAMCOP" */
 	enum dnslist_type type;
-	double score;        /* of any record, where there are no codes */
+	double score;        /* of any record, where there are no codes; of any code if flat */
+	bool flat;
 	bool shadow;         /* its hits don't count */
 	bool probe;          /* it has a test entry */
 	struct slice test;   /* another than RFC 5782 5 asks for; or empty */

@@ -142,7 +142,8 @@ bool policy_can_share(const struct config_policy *a, const struct config_policy 
 		same_switch(a->discard, b->discard) && same_switch(a->redirect, b->redirect) &&
 		slice_eq(a->redirect_to, b->redirect_to) && slice_eq(a->subject_tag, b->subject_tag) &&
 		a->report == b->report && a->shadow == b->shadow && same_list(&a->actions, &b->actions) &&
-		same_list(&a->allow, &b->allow) && same_list(&a->deny, &b->deny) && same_list(&a->skip, &b->skip));
+		same_list(&a->allow, &b->allow) && same_list(&a->deny, &b->deny) && same_list(&a->skip, &b->skip) &&
+		same_list(&a->use, &b->use));
 }
 
 /* ---- what it says of symbols */
@@ -160,12 +161,19 @@ const struct policy_symbol *policy_symbol(const struct config_policy *policy, st
 	return bsearch(&key, policy->made->symbols, policy->made->symbol_count, sizeof(key), by_name);
 }
 
-bool policy_skips(const struct config_policy *policy, const char *filter)
+static bool names(const struct slice_list *list, struct slice name)
 {
-	for (size_t i = 0; filter != NULL && i < policy->skip.count; i++)
-		if (slice_eq(policy->skip.items[i], slice_str(filter)))
+	for (size_t i = 0; i < list->count; i++)
+		if (slice_eq(list->items[i], name))
 			return true;
 	return false;
+}
+
+bool policy_skips(const struct config_policy *policy, const char *filter)
+{
+	struct slice name = slice_str(filter);
+	return filter != NULL &&
+	       (names(&policy->skip, name) || (policy->made != NULL && names(&policy->made->off, name)));
 }
 
 struct making {
@@ -314,17 +322,38 @@ static const struct config_list **resolve(struct making *m, const char *key, con
 	return all;
 }
 
-static void check_skip(struct making *m, const struct config_policy *p)
+static struct config_filter *find_filter(struct making *m, const char *key, struct slice name)
+{
+	struct config_filter *filters = (struct config_filter *)(uintptr_t)m->config->filters;
+	for (size_t i = 0; i < m->config->filter_count; i++)
+		if (slice_eq(filters[i].name, name))
+			return &filters[i];
+	fail(m, key, "there is no filter %.*s", SLICE_ARG(name));
+	return NULL;
+}
+
+static void read_switches(struct making *m, const struct config_policy *p)
 {
 	for (size_t i = 0; i < p->skip.count; i++) {
-		bool found = false;
-		for (size_t k = 0; k < m->config->filter_count; k++)
-			found = found || slice_eq(m->config->filters[k].name, p->skip.items[i]);
-		if (!found)
-			fail(m, "skip", "there is no filter %.*s", SLICE_ARG(p->skip.items[i]));
+		find_filter(m, "skip", p->skip.items[i]);
 		if (slice_eq(p->skip.items[i], SLICE("relay")))
 			fail(m, "skip", "relay can't be switched off");
 	}
+	for (size_t i = 0; i < p->use.count; i++) {
+		struct config_filter *f = find_filter(m, "use", p->use.items[i]);
+		if (f != NULL)
+			f->used = true;
+		if (names(&p->skip, p->use.items[i]))
+			fail(m, "use", "skip has %.*s too", SLICE_ARG(p->use.items[i]));
+	}
+}
+
+static void find_off(struct config *config, const struct config_policy *p, struct policy_made *made)
+{
+	made->off.items = arena_array(config->arena, struct slice, config->filter_count);
+	for (size_t i = 0; i < config->filter_count; i++)
+		if (config->filters[i].off && !names(&p->use, config->filters[i].name))
+			made->off.items[made->off.count++] = config->filters[i].name;
 }
 
 static bool redirects(const struct making *m, const struct config_policy *p)
@@ -361,7 +390,8 @@ static void make(struct making *m, struct config_policy *p)
 		qsort(m->made->symbols, m->made->symbol_count, sizeof(*m->made->symbols), by_name);
 	m->made->allow = resolve(m, "allow", &p->allow);
 	m->made->deny = resolve(m, "deny", &p->deny);
-	check_skip(m, p);
+	read_switches(m, p);
+	find_off(m->config, p, m->made);
 	check_redirect(m, p);
 	if (!is_plain(p->subject_tag))
 		fail(m, "subject-tag", "must be ASCII, on one line");

@@ -36,13 +36,15 @@ struct policy_made {
 	struct policy_symbol *symbols; /* sorted by name */
 	size_t symbol_count;
 	const struct config_list **allow, **deny; /* NULL-terminated */
+	struct slice_list off;   /* filters that their own sections switch off, and use doesn't switch on */
 };
 
-/* Reads scores, actions, replies, allow, deny of all policies. */
+/* Reads scores, actions, replies, allow, deny, skip, use of all policies. */
 void policies_make(struct config *config, struct config_errors *errors);
 
 /* NULL: nothing is said of it. */
 const struct policy_symbol *policy_symbol(const struct config_policy *policy, struct slice name);
+/* The filter is off for this policy's mail. filter NULL: false. */
 bool policy_skips(const struct config_policy *policy, const char *filter);
 
 /* recipient NULL: sections with recipients don't match. shadow: sections that

@@ -59,30 +59,22 @@ static void check_symbols(const struct check *c, const void *values, const char 
 
 /* ---- policies */
 
-static bool is_enabled(const struct config *config, const char *filter)
-{
-	for (size_t i = 0; i < config->filter_count; i++)
-		if (slice_eq(config->filters[i].name, slice_str(filter)))
-			return ((const struct filter_common *)config->filters[i].values)->enabled;
-	return false;
-}
-
 static void check_one(const struct check *c, const struct config_policy *p, const void *values)
 {
 	check_symbols(c, values, "scores", &p->scores);
 	check_symbols(c, values, "actions", &p->actions);
 	check_symbols(c, values, "replies", &p->replies);
-	if (p->greylist >= 0 && !is_enabled(c->config, "greylist"))
+	if (p->greylist >= 0 && policy_skips(p, "greylist"))
 		warn(c, values, "greylist", SLICE("greylist: filter greylist is off, so nobody is asked to come again: "
-						  "write filter greylist { enabled = on }"));
+						  "write filter greylist { enabled = on }, or use = {greylist} here"));
 }
 
 static void check_policies(const struct check *c)
 {
 	const struct section_values *v;
 	size_t at = 0;
-	while ((v = settings_next(c->config->file, &config_policy_section, &at)) != NULL)
-		check_one(c, v->values, v->values);
+	for (size_t i = 0; (v = settings_next(c->config->file, &config_policy_section, &at)) != NULL; i++)
+		check_one(c, &c->config->policies[i], v->values);
 }
 
 /* ---- "WHO: patterns" of filters */

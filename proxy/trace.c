@@ -5,6 +5,7 @@
 #include "filters/judged.h"
 #include "filters/spf.h"
 #include "message/authres.h"
+#include "policy/policy.h"
 #include "policy/reply_text.h"
 
 static const char *protocol(const struct client *c, bool utf8)
@@ -80,6 +81,12 @@ bool trace_removes(const struct scan *scan, const struct header *header)
 	return authres_must_remove(header, scan->snapshot->config->top->hostname);
 }
 
+/* What counts, for whoever gets the mail. */
+static bool is_told(const struct verdict *v, const struct hit *h)
+{
+	return !h->shadow && h->recipient < 0 && (v->policy == NULL || !policy_skips(v->policy, h->filter));
+}
+
 static void add_status(struct buf *out, const struct scan *scan, const struct verdict *v)
 {
 	size_t line = out->len;
@@ -91,7 +98,7 @@ static void add_status(struct buf *out, const struct scan *scan, const struct ve
 	bool any = false;
 	for (size_t i = 0; i < scan->hits.count; i++) {
 		const struct hit *h = &scan->hits.list[i];
-		if (h->shadow || h->recipient >= 0)
+		if (!is_told(v, h))
 			continue;
 		if (any)
 			buf_add_char(out, ',');
@@ -115,7 +122,7 @@ static void add_report(struct buf *out, const struct scan *scan, const struct ve
 	buf_add_str(out, "X-Spam-Report:\r\n");
 	for (size_t i = 0; i < scan->hits.count; i++) {
 		const struct hit *h = &scan->hits.list[i];
-		if (h->shadow || h->recipient >= 0)
+		if (!is_told(v, h))
 			continue;
 		buf_printf(out, "\t* %4.1f %s %.*s\r\n", policy_score(v->policy, h), h->symbol, REPORT_LINE,
 			   h->describe ? h->describe : "");

@@ -267,6 +267,28 @@ dnslist gone { zone = gone.example type = uri score = 5 }
     assert "DNSBL_" not in g.wait_log("transaction .*from=bob@example.net")
 
 
+def test_dns_lists_known_by_name_or_zone(gate, tmp_path):
+    """Whoever has a key asks another zone; a zone may be asked under another name; one score for all its codes."""
+    g = gate("""dnslist spamhaus-zen { zone = key.zen.example }
+dnslist links { zone = dbl.spamhaus.org type = uri }
+dnslist psbl { score = 3.5 }
+""")
+    (tmp_path / "zone").write_text(ZONE + """\
+2.0.0.127.key.zen.example. 60 IN A 127.0.0.2
+10.2.0.192.key.zen.example. 60 IN A 127.0.0.4
+dbltest.com.dbl.spamhaus.org. 60 IN A 127.0.1.2
+example.com.dbl.spamhaus.org. 60 IN A 127.0.1.4
+2.0.0.127.psbl.surriel.com. 60 IN A 127.0.0.2
+10.2.0.192.psbl.surriel.com. 60 IN A 127.0.0.2
+""")
+    g.stop()
+    g.start()
+    assert send(g, body=BODY + b"See http://example.com/\r\n")[1][0] in (250, 554)
+    line = g.wait_log("transaction .*from=ada@example.net")
+    assert "DNSBL_SPAMHAUS_ZEN(4.00)" in line and "DNSBL_LINKS(4.00)" in line and "DNSBL_PSBL(3.50)" in line
+    assert "DNSBL_SUSPENDED" not in line
+
+
 def test_dns_list_that_recovers(gate, tmp_path):
     """A real server: the list dies, is suspended, and comes back by itself."""
     dns = Server(Zone("10.2.0.192.own.example. 1 IN A 127.0.0.2\n*.own.example. 1 IN A 127.0.0.2\n"))

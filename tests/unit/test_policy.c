@@ -280,7 +280,8 @@ static void test_relay_and_viruses_are_firm(void **state)
 	struct world w;
 	struct verdict v;
 	char text[1000];
-	snprintf(text, sizeof(text), "%spolicy default { allow = {nets} actions = {\"R=none\"} }\n", listed);
+	snprintf(text, sizeof(text), "%sfilter clamd { enabled = on }\npolicy default { allow = {nets} actions = {\"R=none\"} }\n",
+		 listed);
 	world_make(&w, text);
 	add_recipient(&w, "bob@example.org", true);
 	add_hit(&w, "R", 0, ACTION_REJECT);
@@ -293,6 +294,29 @@ static void test_relay_and_viruses_are_firm(void **state)
 	verdict_at_end(&w.in, &v);
 	assert_int_equal(v.action, ACTION_REJECT);
 	arena_destroy(&w.arena);
+}
+
+static void test_switches(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *config, *filter;
+		bool skipped;
+	} table[] = {
+		{ "policy default { }", "spf", false }, { "policy default { }", "clamd", true },
+		{ "policy default { use = {clamd} }", "clamd", false }, { "policy default { skip = {spf} }", "spf", true },
+		{ "filter spf { enabled = off } policy a { recipients = {eve@example.org} use = {spf} }", "spf", true },
+		{ "filter spf { enabled = off } policy a { use = {spf} }", "spf", false },
+		{ "policy default { use = {spf} }", "relay", false }, { "policy default { }", NULL, false },
+	};
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct world w;
+		world_make(&w, table[i].config);
+		add_recipient(&w, "bob@example.org", true);
+		if (policy_skips(policy_for(&w.in, 0), table[i].filter) != table[i].skipped)
+			fail_msg("%s: %s", table[i].config, table[i].filter);
+		arena_destroy(&w.arena);
+	}
 }
 
 static void test_shadow_policy(void **state)
@@ -465,7 +489,7 @@ int main(void)
 		cmocka_unit_test(test_precedence), cmocka_unit_test(test_thresholds),
 		cmocka_unit_test(test_greylist_needs_state), cmocka_unit_test(test_symbols),
 		cmocka_unit_test(test_no_discard_unasked), cmocka_unit_test(test_role), cmocka_unit_test(test_lists),
-		cmocka_unit_test(test_relay_and_viruses_are_firm), cmocka_unit_test(test_shadow_policy),
+		cmocka_unit_test(test_relay_and_viruses_are_firm), cmocka_unit_test(test_switches), cmocka_unit_test(test_shadow_policy),
 		cmocka_unit_test(test_errors), cmocka_unit_test(test_each_reply_is_true),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

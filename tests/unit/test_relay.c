@@ -211,7 +211,7 @@ static const struct hits *run(struct made *m, const struct relay_settings *own, 
 {
 	struct arena *arena = arena_create();
 	static struct config_filter filter;
-	filter = (struct config_filter){ SLICE("relay"), own };
+	filter = (struct config_filter){ .name = SLICE("relay"), .values = own };
 	m->config.filters = &filter;
 	m->config.filter_count = own ? 1 : 0;
 	struct arena *kept = arena_create();
