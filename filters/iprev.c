@@ -242,6 +242,8 @@ static enum step at_connect(struct scan *scan, struct state *state)
 		return STEP_NEED;
 	if (r->result == AUTH_PASS)
 		scan->client.name = r->name;
+	scan->client.reverse_name = r->name;
+	scan->client.name_failed = r->result == AUTH_TEMPERROR;
 	scan->facts.iprev = (struct iprev_fact){ r->result, r->name };
 	return STEP_DONE;
 }

@@ -4,6 +4,8 @@ void client_copy(struct client *to, const struct client *from, struct arena *are
 {
 	*to = *from;
 	to->name = arena_copy(arena, from->name);
+	to->reverse_name = arena_copy(arena, from->reverse_name);
+	to->ident = arena_copy(arena, from->ident);
 	to->helo = arena_copy(arena, from->helo);
 	to->login = arena_copy(arena, from->login);
 	to->auth_mechanism = arena_copy(arena, from->auth_mechanism);

@@ -34,6 +34,11 @@ struct client {
 	struct ip ip;                /* base/cidr.h; IPv4-mapped is unmapped */
 	uint16_t port;
 	struct slice name;           /* verified by forward-confirmed reverse DNS, or empty */
+	struct slice reverse_name;   /* what the address is called, verified or not */
+	bool name_failed;            /* it could not be looked up */
+	struct ip local_ip;          /* where it connected to; of a balancer behind one */
+	uint16_t local_port;
+	struct slice ident;          /* our id of its mail; empty outside of one */
 	struct slice helo;           /* as given; empty before HELO */
 	bool esmtp;                  /* said EHLO */
 	struct slice login;          /* who it authenticated as; empty: nobody */

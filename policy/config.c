@@ -185,3 +185,11 @@ const struct config_backend *config_backend_find(const struct config *config, st
 			return &config->backends[i];
 	return NULL;
 }
+
+unsigned config_workers(const struct config *config)
+{
+	long n = (long)config->top->workers;
+	if (n == 0)
+		n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n < 1 ? 1 : (unsigned)n;
+}

@@ -77,7 +77,7 @@ struct config_backend {
 	int64_t health_check;       /* ms; 0: only while it fails */
 	int64_t priority, weight;
 	int64_t connections;        /* idle ones kept, per worker */
-	int64_t max_connections;    /* of all, per worker; 0: any number */
+	int64_t max_connections;    /* of all workers; 0: any number */
 	int64_t connect_timeout, reply_timeout, data_timeout; /* ms */
 	bool transparent;
 };
@@ -223,6 +223,8 @@ void config_warnings(const struct config *config, struct config_errors *warnings
 
 /* Sections by title; NULL: none. */
 const struct config_tls *config_tls_find(const struct config *config, struct slice title);
+/* SMTP workers: as set, or one for each core. At least 1. */
+unsigned config_workers(const struct config *config);
 const struct config_backend *config_backend_find(const struct config *config, struct slice title);
 
 /* Prints the manual page gatehouse.conf(5), with all settings (mdoc). */

@@ -170,8 +170,9 @@ static const struct setting BACKEND[] = {
 	  .help = "Idle connections that each worker keeps for reuse; those above it end when nobody has needed them for a "
 		  "second. 0: none is used twice" },
 	{ "max-connections", SETTING_INT, AT(backend, max_connections), .fallback = "0", .max = 100000,
-	  .help = "Connections that each worker has at most at one time; who needs one more waits for it, up to "
-		  "connect-timeout, and gets 451 then. 0: as many as there are clients" },
+	  .help = "Connections that all workers together have at most at one time: each has its share of them, but at least "
+		  "one. Who needs one more waits for it, up to connect-timeout, and gets 451 then. While a reload drains, "
+		  "the workers that end have theirs too. 0: as many as there are clients" },
 	{ "health-check", SETTING_TIME, AT(backend, health_check), .fallback = "60s", .max = DAY,
 	  .help = "A server that nobody has had to do with for so long is connected to, to learn whether it "
 		  "works and what it offers. 0: only while it fails" },

@@ -293,7 +293,8 @@ static void open_transparent(struct backend_wait *wait, const struct ip *ip)
 /* An idle one is of no use to who must not have it. */
 static bool has_room(struct backend *b)
 {
-	size_t most = (size_t)b->config->max_connections;
+	int64_t all = b->config->max_connections;
+	size_t most = all > 0 ? (size_t)worker_share(b->worker, all) : 0;
 	while (most > 0 && b->open_count >= most && b->idle != NULL) {
 		struct backend_conn *conn = b->idle;
 		b->idle = conn->next;

@@ -4,7 +4,6 @@
  * XFORWARD_README; the PROXY protocol of HAProxy, versions 1 and 2).
  */
 #include <event2/event.h>
-#include <netinet/in.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -117,25 +116,69 @@ static void add_attributes(struct buf *out, const char *offered, const struct at
 	}
 }
 
+/* "IPV6:2001:db8::1"; empty: none. */
+static struct slice address_value(const struct ip *ip, char text[IP_TEXT_MAX + 5])
+{
+	char plain[IP_TEXT_MAX];
+	if (ip->family == 0)
+		return SLICE_EMPTY;
+	snprintf(text, IP_TEXT_MAX + 5, "%s%s", ip->family == 6 ? "IPV6:" : "", ip_text(ip, plain));
+	return slice_str(text);
+}
+
+static struct slice port_value(unsigned port, char text[8])
+{
+	snprintf(text, 8, "%u", port);
+	return port ? slice_str(text) : SLICE_EMPTY;
+}
+
+/* What DNS has may be no host name, and the server would refuse the whole command for it. */
+static bool is_host_name(struct slice name)
+{
+	bool letter = false;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.data[i];
+		if (!ascii_is_alnum(c) && c != '-' && c != '.' && c != '_')
+			return false;
+		letter = letter || (c != '.' && !ascii_is_digit(c));
+	}
+	return letter && name.len <= 255 && name.data[0] != '-' && name.data[0] != '.' &&
+	       slice_find(name, SLICE("..")) == SLICE_NPOS && slice_find(name, SLICE(".-")) == SLICE_NPOS &&
+	       slice_find(name, SLICE("-.")) == SLICE_NPOS && name.data[name.len - 1] != '-';
+}
+
+static struct slice name_value(const struct client *c, struct slice name)
+{
+	return is_host_name(name) ? name : c->name_failed ? SLICE("[TEMPUNAVAIL]") : SLICE_EMPTY;
+}
+
+static bool is_loopback(const struct ip *ip)
+{
+	static const uint8_t six[16] = { [15] = 1 };
+	return ip->family == 4 ? ip->bytes[0] == 127 : ip->family == 6 && memcmp(ip->bytes, six, sizeof(six)) == 0;
+}
+
+/* All that any of the two commands knows; what is offered is said. */
 static void identity_line(struct buf *line, const struct backend_wait *wait, bool xclient)
 {
 	const struct client *c = &wait->client;
-	char ip[IP_TEXT_MAX], address[IP_TEXT_MAX + 5], port[8];
-	ip_text(&c->ip, ip);
-	snprintf(address, sizeof(address), "%s%s", c->ip.family == 6 ? "IPV6:" : "", ip);
-	snprintf(port, sizeof(port), "%u", c->port);
+	const struct backend_caps *caps = &wait->conn->caps;
+	char address[IP_TEXT_MAX + 5], to[IP_TEXT_MAX + 5], port[8], to_port[8];
 	const struct attribute list[] = {
-		{ "NAME", c->name },
-		{ "ADDR", c->ip.family ? slice_str(address) : SLICE_EMPTY },
-		{ "PORT", c->port ? slice_str(port) : SLICE_EMPTY },
+		{ "NAME", name_value(c, c->name) },
+		{ "REVERSE_NAME", name_value(c, c->reverse_name) },
+		{ "ADDR", address_value(&c->ip, address) },
+		{ "PORT", port_value(c->port, port) },
 		{ "PROTO", c->esmtp ? SLICE("ESMTP") : SLICE("SMTP") },
 		{ "HELO", c->helo },
 		{ "LOGIN", c->login },
+		{ "DESTADDR", address_value(&c->local_ip, to) },
+		{ "DESTPORT", port_value(c->local_port, to_port) },
+		{ "IDENT", c->ident },
+		{ "SOURCE", is_loopback(&c->ip) ? SLICE("LOCAL") : SLICE("REMOTE") },
 	};
-	const struct backend_caps *caps = &wait->conn->caps;
 	buf_add_str(line, xclient ? "XCLIENT" : "XFORWARD");
-	add_attributes(line, xclient ? caps->xclient : caps->xforward, list,
-		       sizeof(list) / sizeof(*list) - (xclient ? 0 : 1));
+	add_attributes(line, xclient ? caps->xclient : caps->xforward, list, sizeof(list) / sizeof(*list));
 	buf_add_str(line, "\r\n");
 }
 
@@ -197,9 +240,7 @@ void greet_preamble(struct backend_wait *wait)
 static bool is_local(const struct backend *b)
 {
 	const struct endpoint *e = &b->config->address;
-	struct in6_addr six = IN6ADDR_LOOPBACK_INIT;
-	return e->path.len > 0 || (e->ip.family == 4 && e->ip.bytes[0] == 127) ||
-	       (e->ip.family == 6 && memcmp(e->ip.bytes, &six, sizeof(six)) == 0);
+	return e->path.len > 0 || is_loopback(&e->ip);
 }
 
 /* What REQUIRETLS asks of the way to the next server (RFC 8689 4.2.1). */

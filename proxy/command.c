@@ -260,6 +260,13 @@ static bool size_fits(struct session *s, uint64_t size)
 	return false;
 }
 
+/* One that needs SMTPUTF8 is not malformed (RFC 6531 3.5). */
+static void bad_address(struct session *s, enum address_error wrong, const char *enhanced, const char *whose)
+{
+	bool utf8 = wrong == ADDRESS_8BIT;
+	session_error(s, utf8 ? 553 : 501, utf8 ? "5.6.7" : enhanced, "Bad %s address: %s", whose, address_error_text(wrong));
+}
+
 static bool parse_mail(struct session *s, struct arena *arena, struct slice arg, struct envelope *e)
 {
 	struct smtp_path path;
@@ -274,7 +281,7 @@ static bool parse_mail(struct session *s, struct arena *arena, struct slice arg,
 	enum address_error wrong = address_parse(arena, path.path, ADDRESS_MAIL | (e->smtputf8 ? ADDRESS_UTF8 : 0),
 						 &e->sender);
 	if (wrong != ADDRESS_OK) {
-		session_error(s, 501, "5.1.7", "Bad sender address: %s", address_error_text(wrong));
+		bad_address(s, wrong, "5.1.7", "sender");
 		return false;
 	}
 	return size_fits(s, e->declared_size);
@@ -311,8 +318,17 @@ static bool parse_rcpt(struct session *s, struct arena *arena, struct slice arg,
 	if (wrong != ADDRESS_OK && relay_is_trick(path.path) && !client_is_ours(&s->client))
 		session_error(s, 550, "5.7.1", "Relaying denied");
 	else if (wrong != ADDRESS_OK)
-		session_error(s, 501, "5.1.3", "Bad recipient address: %s", address_error_text(wrong));
+		bad_address(s, wrong, "5.1.3", "recipient");
 	return wrong == ADDRESS_OK;
+}
+
+/* The chunks that have come were judged for those named before. */
+static bool rcpt_check(struct session *s, struct slice arg)
+{
+	(void)arg;
+	if (s->transaction->in_chunks)
+		session_error(s, 503, "5.5.1", "Recipients have to come before BDAT");
+	return !s->transaction->in_chunks;
 }
 
 static void rcpt_proceed(struct session *s, struct slice arg)
@@ -481,7 +497,7 @@ static const struct command commands[] = {
 	{ "EHLO", LAST, hello_check, ehlo_proceed, "EHLO name: begin; lists what is offered" },
 	{ "HELO", LAST, hello_check, helo_proceed, "HELO name: begin" },
 	{ "MAIL", NEEDS_HELO | NO_MAIL | NEEDS_LOGIN, NULL, mail_proceed, "MAIL FROM:<address>: begin a message" },
-	{ "RCPT", NEEDS_HELO | NEEDS_MAIL, NULL, rcpt_proceed, "RCPT TO:<address>: a recipient" },
+	{ "RCPT", NEEDS_HELO | NEEDS_MAIL, rcpt_check, rcpt_proceed, "RCPT TO:<address>: a recipient" },
 	{ "DATA", NEEDS_HELO | NEEDS_MAIL | NO_ARGUMENT | LAST, data_check, data_proceed,
 	  "DATA: the message, up to a line with a dot" },
 	{ "BDAT", 0, bdat_check, bdat_proceed, "BDAT size [LAST]: a chunk of the message" },

@@ -42,11 +42,9 @@ static unsigned wanted_by_milters(const struct config *config)
 static unsigned wanted_smtp(const struct config *config, size_t index)
 {
 	(void)index;
-	long n = (long)config->top->workers, most = (long)WORKERS_MAX - (long)wanted_by_milters(config);
+	long n = (long)config_workers(config), most = (long)WORKERS_MAX - (long)wanted_by_milters(config);
 	if (config->listen_count == 0)
 		return 0;
-	if (n == 0)
-		n = sysconf(_SC_NPROCESSORS_ONLN);
 	n = n > most ? most : n;
 	return n < 1 ? 1 : (unsigned)n;
 }

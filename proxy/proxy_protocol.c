@@ -15,12 +15,20 @@ enum {
 
 static const char signature[12] = { '\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };
 
+static bool take_v1_address(struct slice address, struct slice port, bool v4, struct ip *ip_r, uint16_t *port_r)
+{
+	uint64_t number;
+	if (!ip_parse(address, ip_r) || (v4 && ip_r->family != 4) || !slice_u64(port, 65535, &number))
+		return false;
+	*port_r = (uint16_t)number;
+	return true;
+}
+
 static enum proxy_status parse_v1(struct slice in, struct proxy_header *h)
 {
 	size_t end = slice_find(slice_head(in, V1_MAX), SLICE("\r\n"));
 	struct slice word[6], rest;
 	size_t words = 0;
-	uint64_t port;
 	if (end == SLICE_NPOS)
 		return in.len >= V1_MAX ? PROXY_BAD : PROXY_MORE;
 	h->consumed = end + 2;
@@ -32,12 +40,9 @@ static enum proxy_status parse_v1(struct slice in, struct proxy_header *h)
 		return PROXY_OK;
 	}
 	bool v4 = words == 6 && slice_eq(word[1], SLICE("TCP4")), v6 = words == 6 && slice_eq(word[1], SLICE("TCP6"));
-	if ((!v4 && !v6) || rest.data != NULL || !ip_parse(word[2], &h->ip) || !slice_u64(word[4], 65535, &port))
-		return PROXY_BAD;
-	if (v4 && h->ip.family != 4)
-		return PROXY_BAD;
-	h->port = (uint16_t)port;
-	return PROXY_OK;
+	bool good = (v4 || v6) && rest.data == NULL && take_v1_address(word[2], word[4], v4, &h->ip, &h->port) &&
+		    take_v1_address(word[3], word[5], v4, &h->to, &h->to_port);
+	return good ? PROXY_OK : PROXY_BAD;
 }
 
 static unsigned u16(const char *p)
@@ -51,7 +56,9 @@ static bool take_v2_address(struct slice body, unsigned family, struct proxy_hea
 	if (size == 0 || body.len < 2 * size + 4)
 		return false;
 	ip_from_bytes(slice_head(body, size), &h->ip);
+	ip_from_bytes(slice_sub(body, size, size), &h->to);
 	h->port = (uint16_t)u16(body.data + 2 * size);
+	h->to_port = (uint16_t)u16(body.data + 2 * size + 2);
 	return true;
 }
 
@@ -113,16 +120,24 @@ static void add_tls(struct buf *out, const struct client *c)
 	buf_free(&ssl);
 }
 
-/* Our own side of the client's connection is told as its address too: no
- * server uses it, and the form wants one of the family. */
+/* The form wants two addresses of one family: where ours isn't known, the client's own has to do. */
+static const struct ip *other_side(const struct client *c, unsigned *port_r)
+{
+	bool known = c->local_ip.family == c->ip.family;
+	*port_r = known ? c->local_port : SMTP_PORT;
+	return known ? &c->local_ip : &c->ip;
+}
+
 static void write_v1(struct buf *out, const struct client *c)
 {
-	char text[IP_TEXT_MAX];
-	ip_text(&c->ip, text);
+	char from[IP_TEXT_MAX], to[IP_TEXT_MAX];
+	unsigned port;
+	const struct ip *other = other_side(c, &port);
 	if (c->ip.family == 0)
 		buf_add_str(out, "PROXY UNKNOWN\r\n");
 	else
-		buf_printf(out, "PROXY TCP%u %s %s %u %u\r\n", c->ip.family, text, text, c->port, SMTP_PORT);
+		buf_printf(out, "PROXY TCP%u %s %s %u %u\r\n", c->ip.family, ip_text(&c->ip, from),
+			   ip_text(other, to), c->port, port);
 }
 
 static void write_v2(struct buf *out, const struct client *c)
@@ -130,10 +145,11 @@ static void write_v2(struct buf *out, const struct client *c)
 	struct slice ip = ip_slice(&c->ip);
 	struct buf body = { 0 };
 	if (ip.len > 0) {
+		unsigned port;
 		buf_add_slice(&body, ip);
-		buf_add_slice(&body, ip);
+		buf_add_slice(&body, ip_slice(other_side(c, &port)));
 		add_u16(&body, c->port);
-		add_u16(&body, SMTP_PORT);
+		add_u16(&body, port);
 		add_tls(&body, c);
 	}
 	buf_add(out, signature, sizeof(signature));

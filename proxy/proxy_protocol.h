@@ -18,6 +18,8 @@ struct proxy_header {
 	bool local;          /* LOCAL or UNKNOWN: the balancer speaks for itself */
 	struct ip ip;        /* of the client */
 	uint16_t port;
+	struct ip to;        /* where it connected to */
+	uint16_t to_port;
 };
 
 #define PROXY_HEADER_MAX 4096u /* with all TLVs; version 1 has at most 107 octets */

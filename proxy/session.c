@@ -87,7 +87,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void change_client(struct session *s, const struct ip *ip, uint16_t port);
+static void change_client(struct session *s, const struct proxy_header *h);
 static void welcome(struct session *s);
 static void hold_greeting(struct session *s);
 
@@ -258,7 +258,7 @@ static bool session_on_proxy(struct session *s, struct slice in)
 	}
 	stream_take(s->stream, h.consumed);
 	if (!h.local)
-		change_client(s, &h.ip, h.port);
+		change_client(s, &h);
 	welcome(s);
 	return true;
 }
@@ -269,8 +269,8 @@ static bool session_on_proxy(struct session *s, struct slice in)
 static bool enter_tarpit(struct session *s)
 {
 	const struct config_limits *limits = session_limits(s);
-	bool wait = s->slow && limits->tarpit > 0 && s->worker->tarpit_count < limits->sessions / 10 + 1 &&
-		    !client_is_ours(&s->client);
+	bool wait = s->slow && limits->tarpit > 0 && !client_is_ours(&s->client) &&
+		    s->worker->tarpit_count < worker_share(s->worker, limits->sessions / 10 + 1);
 	s->slow = false;
 	if (!wait)
 		return false;
@@ -437,6 +437,15 @@ static void fill_client(struct session *s, const struct ip *ip, uint16_t port)
 	client_place(c, s->snapshot->config);
 }
 
+/* Where it has come to. */
+static void fill_local(struct session *s, int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0)
+		ip_from_sockaddr((struct sockaddr *)&sa, &s->client.local_ip, &s->client.local_port);
+}
+
 static void greet(struct session *s)
 {
 	const struct config_top *top = s->snapshot->config->top;
@@ -518,12 +527,14 @@ static void hold_greeting(struct session *s)
 	ask_known(s);
 }
 
-static void change_client(struct session *s, const struct ip *ip, uint16_t port)
+static void change_client(struct session *s, const struct proxy_header *h)
 {
 	struct worker *w = s->worker;
 	stats_client(w->stats, w->row, &s->client.ip, -1);
-	fill_client(s, ip, port);
-	stats_client(w->stats, w->row, ip, +1);
+	fill_client(s, &h->ip, h->port);
+	s->client.local_ip = h->to;
+	s->client.local_port = h->to_port;
+	stats_client(w->stats, w->row, &h->ip, +1);
 }
 
 /* NULL: let it in. */
@@ -590,6 +601,7 @@ void session_accept(struct worker *worker, const struct config_listen *listen, i
 	trace_id_new(&worker->ids, s->id);
 	s->stream = stream_create(worker->base, fd, &stream_callbacks, s);
 	fill_client(s, ip, port);
+	fill_local(s, fd);
 	evtimer_assign(&s->timer, worker->base, on_timer, s);
 	link_session(s);
 	set_deadline(s, session_limits(s)->command_timeout);

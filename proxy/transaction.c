@@ -105,6 +105,7 @@ void transaction_begin(struct session *s, const struct envelope *envelope)
 	trace_id_new(&s->worker->ids, t->id);
 	/* A job may outlive the session: its strings go along. */
 	client_copy(&t->scan->client, &s->client, t->arena);
+	t->scan->client.ident = slice_str(t->id);
 	t->scan->envelope = *envelope;
 	t->scan->envelope.params = arena_copy(t->arena, envelope->params);
 	mailbox_copy(&t->scan->envelope.sender, &envelope->sender, t->arena);

@@ -103,8 +103,8 @@ void transaction_log_open(const struct config *config, unsigned row)
 	char folder[1100];
 	if (state->journal_size == 0 || state->directory.len == 0 || access(state->directory.data, W_OK | X_OK) != 0)
 		return;
-	int64_t workers = config->top->workers > 0 ? config->top->workers : sysconf(_SC_NPROCESSORS_ONLN);
-	workers = workers < 1 ? 1 : workers > ROWS_MAX ? ROWS_MAX : workers;
+	unsigned workers = config_workers(config);
+	workers = workers > ROWS_MAX ? ROWS_MAX : workers;
 	uint64_t share = state->journal_size / (2 * (uint64_t)workers); /* two files each */
 	snprintf(folder, sizeof(folder), "%.*s/journal", SLICE_ARG(slice_head(state->directory, 1000)));
 	journal = journal_open(slice_str(folder), row, share > JOURNAL_MIN ? share : JOURNAL_MIN);

@@ -63,6 +63,12 @@ int64_t worker_now_ms(const struct worker *w)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+int64_t worker_share(const struct worker *w, int64_t all)
+{
+	int64_t share = w->workers > 0 ? all / w->workers : all;
+	return share > 0 ? share : 1;
+}
+
 int64_t worker_now_unix(const struct worker *w)
 {
 	struct timeval tv;
@@ -390,6 +396,7 @@ int worker_main(int argc, char **argv)
 		return EX_CONFIG;
 	const struct config_log *log = r.w.snapshot->config->log;
 	log_open((enum log_target)log->target, (enum log_format)log->format, (enum log_level)log->level, "smtp");
+	r.w.workers = config_workers(r.w.snapshot->config);
 	worker_enter_sandbox(r.w.snapshot->config, true);
 	if (!make_parts(&r) || !open_gates(&r))
 		return EX_OSERR;

@@ -32,6 +32,7 @@ struct worker {
 	struct tls_set *tls;           /* proxy/tls.h; NULL: no TLS */
 	struct transparent *transparent; /* the master makes such sockets; NULL: we do */
 	unsigned row;                  /* in stats */
+	unsigned workers;              /* how many we are */
 	struct backend *const *backends; /* as config->backends */
 	size_t backend_count;
 	struct session *sessions;      /* all of them, newest first */
@@ -47,6 +48,8 @@ struct worker {
 
 /* A session has ended: a draining worker ends with its last. */
 void worker_session_gone(struct worker *worker);
+/* Its share of what all workers together may have. At least 1. */
+int64_t worker_share(const struct worker *worker, int64_t all);
 /* Monotonic milliseconds, a few behind at most; unix seconds. */
 int64_t worker_now_ms(const struct worker *worker);
 int64_t worker_now_unix(const struct worker *worker);

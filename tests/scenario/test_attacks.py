@@ -179,6 +179,20 @@ def test_rset_between_chunks(gate):
     assert b"never seen" not in m["data"] and b"first" not in m["data"]
 
 
+def test_rcpt_after_bdat(gate):
+    """Nobody gets what was judged before he was named."""
+    before = len(gate.backend.messages)
+    with Client(gate.port) as c:
+        begin(c)
+        c.send(b"BDAT 21\r\nSubject: x\r\n\r\nfirst\r\n")
+        assert c.reply()[0] == 250
+        assert c.code("RCPT TO:<eve@example.org>") == 503
+        c.send(b"BDAT 0 LAST\r\n")
+        assert c.reply()[0] == 250
+    (m,) = gate.backend.messages[before:]
+    assert m["rcpt"] == [b"RCPT TO:<bob@example.org>"]
+
+
 def test_data_after_bdat(gate):
     before = len(gate.backend.messages)
     with Client(gate.port) as c:

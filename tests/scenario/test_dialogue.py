@@ -70,6 +70,8 @@ LINES = [
     (["EHLO c.example.net"], "MAIL <a@example.net>", 501, "5.5.4"),
     (["EHLO c.example.net"], "MAIL FROM:<a@exa mple.net>", 501, None),
     (["EHLO c.example.net"], "MAIL FROM:<a@@example.net>", 501, "5.1.7"),
+    (["EHLO c.example.net"], "MAIL FROM:<\u00e4@example.net>", 553, "5.6.7"),
+    (["EHLO c.example.net", "MAIL FROM:<a@example.net>"], "RCPT TO:<\u00e4@example.org>", 553, "5.6.7"),
     (["EHLO c.example.net"], "MAIL FROM:<" + "x" * 300 + "@example.net>", 501, "5.1.7"),
     (["EHLO c.example.net", "MAIL FROM:<a@example.net>"], "MAIL FROM:<a@example.net>", 503, "5.5.1"),
     (["EHLO c.example.net", "MAIL FROM:<a@example.net>"], "DATA", 503, "5.5.1"),

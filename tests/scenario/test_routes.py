@@ -305,6 +305,56 @@ def test_requiretls_needs_a_way_that_keeps_it(place):
             assert s.docmd("MAIL FROM:<a@example.net> REQUIRETLS")[0] == 555
 
 
+ALL = FakeBackend.EHLO.replace(b"250 ENH", b"250-XCLIENT NAME REVERSE_NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n"
+                               b"250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n250 ENH")
+ZONE = """5.0.0.127.in-addr.arpa. 60 IN PTR five.example.net.
+five.example.net. 60 IN A 127.0.0.5
+6.0.0.127.in-addr.arpa. 60 IN PTR six.example.net.
+six.example.net. 60 IN A 192.0.2.6
+;! 7.0.0.127.in-addr.arpa. SERVFAIL
+8.0.0.127.in-addr.arpa. 60 IN PTR eight/8.example.net.
+eight/8.example.net. 60 IN A 127.0.0.8
+"""
+
+
+@pytest.mark.parametrize("how,verb", [("xclient", "XCLIENT"), ("xforward", "XFORWARD")])
+def test_all_that_is_known_of_a_client(place, how, verb):
+    """Each attribute that the server has asked for; what isn't known as such, and what is no host name as not known."""
+    zone = place / "zone"
+    zone.write_text(ZONE)
+    names = {5: "five.example.net five.example.net", 6: "[UNAVAILABLE] six.example.net", 7: "[TEMPUNAVAIL] [TEMPUNAVAIL]",
+             8: "[UNAVAILABLE] [UNAVAILABLE]"}
+    six = free_port()
+    with FakeBackend({"XCLI": b"220 again\r\n", "XFOR": b"250 ok\r\n"}, ehlo=ALL) as b, Gatehouse(
+            place / "g", backend=b.port, dns=f'zone-file = "{zone}"', backend_settings=f"client-info = {how}",
+            extra="policy default { tag = off reject = off }" +
+            (f'\nlisten six {{ address = "[::]:{six}" }}' if has_ipv6() else "")) as g:
+        assert offers(g, "8BITMIME")
+        for last, name in names.items():
+            c = Client.__new__(Client)
+            c.sock = socket.create_connection(("127.0.0.1", g.port), 10, source_address=(f"127.0.0.{last}", 0))
+            c.file = c.sock.makefile("rb")
+            c.reply()
+            c.hello("a+b=c.example.net")
+            code, text = c.mail()
+            assert code == 250, g.log()
+            told = [x for x in b.commands if x.startswith(verb)][-1].split(" ")[1:]
+            want = {"NAME": name.split()[0], "ADDR": f"127.0.0.{last}", "PORT": str(c.sock.getsockname()[1]), "PROTO": "ESMTP",
+                    "HELO": "a+2Bb+3Dc.example.net"}
+            if how == "xclient":
+                want |= {"REVERSE_NAME": name.split()[1], "LOGIN": "[UNAVAILABLE]", "DESTADDR": "127.0.0.1", "DESTPORT": str(g.port)}
+            else:
+                want |= {"IDENT": re.search(r"\((\w+)\)$", text).group(1), "SOURCE": "LOCAL"}
+            assert dict(x.split("=", 1) for x in told) == want
+            c.close()
+        if has_ipv6():
+            with Client(six, host="::1") as c:
+                c.hello()
+                assert c.mail()[0] == 250
+            told = [x for x in b.commands if x.startswith(verb)][-1].split(" ")
+            assert "ADDR=IPV6:::1" in told and (how == "xforward" or "DESTADDR=IPV6:::1" in told)
+
+
 def test_transparent(place):
     """The backend sees the client's own address. (Loopback needs no routing.)"""
     with FakeBackend() as b, Gatehouse(place / "g", backend=b.port, backend_settings="transparent = on") as g:
@@ -535,3 +585,29 @@ def test_connections_are_bounded(place):
         with Client(g.port) as c:
             c.hello()
             assert c.mail()[0] == 250
+
+
+def test_the_bound_is_that_of_all_workers(place):
+    """However clients fall to the workers, the server sees no more connections at one time."""
+    now, most, lock = [0], [0], threading.Lock()
+
+    class Counting(FakeBackend):
+        def _serve(self, c):
+            with lock:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+            super()._serve(c)
+            with lock:
+                now[0] -= 1
+    with Counting() as b, Gatehouse(place / "g", backend=b.port, workers=4,
+                                    backend_settings="max-connections = 8 connect-timeout = 2s") as g:
+        assert offers(g, "8BITMIME")
+        clients = [Client(g.port) for _ in range(40)]
+        for c in clients:
+            c.hello()
+            c.send("MAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.org>\r\n")
+        codes = [[c.reply()[0] for _ in range(2)][1] for c in clients]
+        assert set(codes) <= {250, 451} and 1 <= codes.count(250) <= 8, codes
+        assert most[0] <= 8
+        for c in clients:
+            c.close()
