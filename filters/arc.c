@@ -154,7 +154,7 @@ static const struct setting settings_table[] = {
 static const struct filter_symbol symbols[] = {
 	{ "ARC_PASS", 0, "The chain of forwarders (ARC) holds" },
 	{ "ARC_TRUSTED", -0.5, "The chain of forwarders (ARC) holds and ends with one we trust" },
-	{ "ARC_FAIL", 0.3, "The chain of forwarders (ARC) is broken" },
+	{ "ARC_FAIL", 0.1, "The chain of forwarders (ARC) is broken" },
 	{ "ARC_NONE", 0, "No chain of forwarders (ARC)" },
 	{ "ARC_TEMPERROR", 0, "A key of the chain of forwarders could not be looked up now" },
 	{ NULL, 0, NULL },

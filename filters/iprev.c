@@ -45,7 +45,7 @@ static const struct filter_symbol symbols[] = {
 	{ "HELO_OURS", 3.0, "HELO with our own name or a domain of ours" },
 	{ "HELO_NO_DOT", 1.0, "HELO with a name that is not fully qualified" },
 	{ "HELO_LITERAL_MISMATCH", 1.5, "HELO with an address literal that is not the client's" },
-	{ "HELO_UNRESOLVABLE", 0.5, "HELO with a name that has no address" },
+	{ "HELO_UNRESOLVABLE", 0.1, "HELO with a name that has no address" },
 	{ NULL, 0, NULL },
 };
 

@@ -52,7 +52,7 @@ static const struct filter_symbol symbols[] = {
 	{ "SPF_PASS", 0, "SPF: the client may send for this domain" },
 	{ "SPF_FAIL", 2.0, "SPF: the client may not send for this domain" },
 	{ "SPF_SOFTFAIL", 1.0, "SPF: the client probably may not send for this domain" },
-	{ "SPF_NEUTRAL", 0.3, "SPF: the domain says nothing about the client" },
+	{ "SPF_NEUTRAL", 0.1, "SPF: the domain says nothing about the client" },
 	{ "SPF_NONE", 0, "SPF: the domain has no record" },
 	{ "SPF_PERMERROR", 0.5, "SPF: the domain's record can not be used" },
 	{ "SPF_TEMPERROR", 0, "SPF: the record could not be looked up" },

@@ -276,6 +276,20 @@ enum address_error address_parse(struct arena *arena, struct slice path, unsigne
 	return error;
 }
 
+enum address_error address_parse_any(struct arena *arena, struct slice path, unsigned allow,
+				     struct mailbox *mailbox_r)
+{
+	enum address_error error = address_parse(arena, path, allow, mailbox_r);
+	size_t at = slice_rchr(path, '@');
+	if (error == ADDRESS_OK)
+		return error;
+	mailbox_r->text = arena_copy(arena, path);
+	mailbox_r->local = slice_head(mailbox_r->text, at == SLICE_NPOS ? path.len : at);
+	if (at != SLICE_NPOS)
+		mailbox_r->domain = arena_lower(arena, slice_from(path, at + 1));
+	return error;
+}
+
 struct slice address_quote_local(struct arena *arena, struct slice local)
 {
 	struct buf b = { 0 };

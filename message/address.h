@@ -52,6 +52,13 @@ enum address_error address_parse(struct arena *arena, struct slice path, unsigne
 				 struct mailbox *mailbox_r);
 
 /*
+ * The same for addresses that are not ours to refuse. Where it can't be parsed
+ * the parts are a guess: what stands before and behind the last "@".
+ */
+enum address_error address_parse_any(struct arena *arena, struct slice path, unsigned allow,
+				     struct mailbox *mailbox_r);
+
+/*
  * A domain name alone to its canonical form: lower case, A-labels, no final
  * dot. UTF-8 is taken if allow has ADDRESS_UTF8, "_" with ADDRESS_LAX. No
  * literals.

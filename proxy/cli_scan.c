@@ -273,7 +273,11 @@ static bool parse_address(struct arena *arena, const char *text, unsigned allow,
 	struct slice address = slice_str(text);
 	if (address.len >= 2 && address.data[0] == '<' && address.data[address.len - 1] == '>')
 		address = slice_sub(address, 1, address.len - 2);
-	enum address_error error = address_parse(arena, address, allow | ADDRESS_UTF8, mailbox_r);
+	/* A sender like it has come already, behind a server that took it. */
+	bool any = allow == ADDRESS_MAIL && slice_chr(address, '@') != SLICE_NPOS;
+	enum address_error error = address_parse_any(arena, address, allow | ADDRESS_UTF8, mailbox_r);
+	if (any)
+		return true;
 	if (error != ADDRESS_OK)
 		fprintf(stderr, "gatehouse scan: %s: %s\n", text, address_error_text(error));
 	return error == ADDRESS_OK;

@@ -117,18 +117,10 @@ static struct slice without_brackets(struct slice s)
 }
 
 /* It is the server's to refuse it: here it is an address all the same. False:
- * it can't be parsed, and what its parts are is a guess. */
+ * it can't be parsed. */
 static bool take_path(struct arena *arena, const char *arg, unsigned allow, struct mailbox *m)
 {
-	struct slice path = without_brackets(slice_str(arg));
-	if (address_parse(arena, path, allow | ADDRESS_UTF8, m) == ADDRESS_OK)
-		return true;
-	size_t at = slice_rchr(path, '@');
-	m->text = arena_copy(arena, path);
-	m->local = slice_head(m->text, at == SLICE_NPOS ? path.len : at);
-	if (at != SLICE_NPOS)
-		m->domain = arena_lower(arena, slice_from(path, at + 1));
-	return false;
+	return address_parse_any(arena, without_brackets(slice_str(arg)), allow | ADDRESS_UTF8, m) == ADDRESS_OK;
 }
 
 static struct slice join_params(struct arena *arena, char *const *args)

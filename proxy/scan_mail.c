@@ -41,7 +41,7 @@ static void sender_from_mail(struct scan *scan)
 {
 	struct slice address;
 	if (rule_envelope_from(&scan->message, &address) && address.len > 0)
-		address_parse(scan->arena, address, ADDRESS_MAIL | ADDRESS_UTF8, &scan->envelope.sender);
+		address_parse_any(scan->arena, address, ADDRESS_MAIL | ADDRESS_UTF8, &scan->envelope.sender);
 }
 
 static void fill(struct scan *scan, const struct scan_mail_input *in)

@@ -56,6 +56,26 @@ def test_rfc7208_suite(tmp_path, capsys):
 
 
 @needs_data
+def test_rfc7208_suite_by_scan(tmp_path, capsys):
+    mail, zone_file, bad, count = tmp_path / "mail", tmp_path / "zone", {}, 0
+    mail.write_bytes(b"From: a@x.example\r\n\r\nhi\r\n")
+    (tmp_path / "no-rules.cf").write_text("")
+    for text, title, test in spf_suite.cases("rfc7208-tests.yml"):
+        zone_file.write_text(text, encoding="ascii")
+        out = subprocess.run(
+            [PROGRAM, "scan", "--rules", tmp_path / "no-rules.cf", "--zone", zone_file, "--client", str(test["host"]),
+             "--helo", test["helo"], "--from", test["mailfrom"], "--json", mail], stdout=subprocess.PIPE, timeout=30).stdout
+        got, count, explanation = json.loads(out)["spf"], count + 1, test.get("explanation")
+        if got["result"] not in wanted(test["result"]):
+            bad[title] = f"{got['result']}, not {test['result']}"
+        elif explanation is not None and got["explanation"] != ("" if explanation == "DEFAULT" else explanation):
+            bad[title] = f"explanation {got['explanation']!r}, not {explanation!r}"
+    with capsys.disabled():
+        print(f"\n# count: {count - len(bad)} of {count} rfc7208-tests.yml by scan")
+    assert bad == {} and count == 203
+
+
+@needs_data
 @pytest.mark.parametrize("suite", sorted(NOT_RFC7208))
 def test_older_suites(suite, tmp_path, capsys):
     bad, count = run_suite(suite, tmp_path)
