@@ -37,6 +37,14 @@ static void add_target(struct cleaner *c, struct slice target)
 		c->queue[c->queued++] = target;
 }
 
+/* The octet that "%XX" at i stands for; -1: there is none. */
+static int percent_octet(struct slice s, size_t i)
+{
+	if (s.data[i] != '%' || i + 2 >= s.len || ascii_hex(s.data[i + 1]) < 0 || ascii_hex(s.data[i + 2]) < 0)
+		return -1;
+	return ascii_hex(s.data[i + 1]) << 4 | ascii_hex(s.data[i + 2]);
+}
+
 static struct slice join3(struct cleaner *c, struct slice a, struct slice b, struct slice d)
 {
 	return arena_printf(c->arena, "%.*s%.*s%.*s", SLICE_ARG(a), SLICE_ARG(b), SLICE_ARG(d));
@@ -49,9 +57,7 @@ struct slice uri_percent_decode(struct arena *arena, struct slice s)
 	char *out = arena_alloc(arena, s.len + 1);
 	size_t len = 0;
 	for (size_t i = 0; i < s.len; i++) {
-		int code = -1;
-		if (s.data[i] == '%' && i + 2 < s.len && ascii_hex(s.data[i + 1]) >= 0 && ascii_hex(s.data[i + 2]) >= 0)
-			code = ascii_hex(s.data[i + 1]) << 4 | ascii_hex(s.data[i + 2]);
+		int code = percent_octet(s, i);
 		if (code > 0x20 && code < 0x7f) {
 			out[len++] = (char)code;
 			i += 2;
@@ -68,8 +74,8 @@ static struct slice percent_decode_utf8(struct arena *arena, struct slice s)
 	char *out = arena_alloc(arena, s.len + 1);
 	size_t len = 0;
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] == '%' && i + 2 < s.len && ascii_hex(s.data[i + 1]) >= 0 && ascii_hex(s.data[i + 2]) >= 0) {
-			out[len++] = (char)(ascii_hex(s.data[i + 1]) << 4 | ascii_hex(s.data[i + 2]));
+		if (percent_octet(s, i) >= 0) {
+			out[len++] = (char)percent_octet(s, i);
 			i += 2;
 		} else {
 			out[len++] = s.data[i];
@@ -77,6 +83,28 @@ static struct slice percent_decode_utf8(struct arena *arena, struct slice s)
 	}
 	struct slice all = slice_make(out, len);
 	return utf8_valid(all) ? all : s;
+}
+
+/* Runs of octets that are not ASCII, where they make UTF-8: what a browser shows of a path. */
+static struct slice percent_decode_letters(struct arena *arena, struct slice s)
+{
+	if (slice_chr(s, '%') == SLICE_NPOS)
+		return s;
+	char *out = arena_alloc(arena, s.len + 1);
+	size_t len = 0;
+	for (size_t i = 0; i < s.len;) {
+		size_t run = 0, begin = i;
+		for (; i < s.len && percent_octet(s, i) >= 0x80; i += 3)
+			out[len + run++] = (char)percent_octet(s, i);
+		if (run > 0 && !utf8_valid(slice_make(out + len, run))) {
+			run = i - begin;
+			memcpy(out + len, s.data + begin, run);
+		}
+		len += run;
+		if (run == 0)
+			out[len++] = s.data[i++];
+	}
+	return slice_make(out, len);
 }
 
 /* Mail addresses: without what follows them, as readers link them. */
@@ -402,8 +430,10 @@ static void clean_one(struct cleaner *c, struct slice uri)
 	struct slice normal = normalise(c, uri);
 	add_form(c, normal);
 	struct http h;
-	if (parse_http(normal, &h))
+	if (parse_http(normal, &h)) {
 		clean_host(c, h);
+		add_form(c, join3(c, h.scheme, h.host, percent_decode_letters(c->arena, h.rest)));
+	}
 }
 
 size_t uri_clean(struct arena *arena, struct slice uri, const struct uri_limits *limits,

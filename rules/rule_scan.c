@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "message/encoded_word.h"
+#include "message/parameter.h"
 #include "message/skeleton.h"
 #include "rules/header_address.h"
 #include "rules/rule_eval.h"
@@ -194,6 +195,22 @@ static void run_headers(struct rule_scan *s)
 	engine_run_templates(s->rules->engine, &s->run, CHANNEL_HEADER, g.list, g.count);
 }
 
+/* A field of a part as people read it: parameters in RFC 2231's form stand decoded on lines behind it. */
+static struct slice field_text(struct rule_scan *s, const struct header *h)
+{
+	struct buf out = { 0 };
+	buf_printf(&out, "%.*s\n", SLICE_ARG(header_decode(s->arena, h->name, h->value)));
+	if (slice_chr(h->value, '*') != SLICE_NPOS) {
+		struct parameters p = parameters_parse(s->arena, h->value);
+		for (size_t i = 0; i < p.count; i++)
+			if (p.list[i].extended)
+				buf_printf(&out, "%.*s=\"%.*s\"\n", SLICE_ARG(p.list[i].name), SLICE_ARG(p.list[i].value));
+	}
+	struct slice text = arena_copy(s->arena, buf_slice(&out));
+	buf_free(&out);
+	return text;
+}
+
 /* The last field of that name in a part, or all of them. */
 static bool part_value(struct rule_scan *s, const struct part *part, const struct header_selector *sel,
 		       struct slice *value_r)
@@ -213,9 +230,10 @@ static bool part_value(struct rule_scan *s, const struct part *part, const struc
 	}
 	if (want_all)
 		*value_r = arena_copy(s->arena, buf_slice(&all));
+	else if (last != NULL && (sel->parts & HEADER_RAW))
+		*value_r = arena_printf(s->arena, "%.*s\n", SLICE_ARG(slice_trim_left(last->value)));
 	else if (last != NULL)
-		*value_r = arena_printf(s->arena, "%.*s\n", SLICE_ARG(sel->parts & HEADER_RAW ?
-			slice_trim_left(last->value) : header_decode(s->arena, last->name, last->value)));
+		*value_r = field_text(s, last);
 	buf_free(&all);
 	return want_all || last != NULL;
 }

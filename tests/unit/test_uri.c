@@ -158,6 +158,8 @@ static const struct form_case forms[] = {
 	{ "http://0x7f000001/", "http://127.0.0.1/" },
 	{ "http://b\xc3\xbc" "cher.example/", "http://xn--bcher-kva.example/" },
 	{ "http://b%C3%BCcher.example/", "http://xn--bcher-kva.example/" },
+	{ "https://example.com/%D0%BF%D1%80/%E6%82%A8?%ff%d0%bf=%0a%C3",
+	  "https://example.com/\xd0\xbf\xd1\x80/\xe6\x82\xa8?%ff%d0%bf=%0a%C3" },
 	{ "http://ex&#97;mple&#x2E;com/", "http://example.com/" },
 	{ "http://example\xe3\x80\x82" "com/", "http://example.com/" },
 	{ "http://a.example/?url=http://b.example/x&y=1", "http://b.example/x" },
