@@ -1,12 +1,13 @@
-"""Postfix alone, with Gatehouse as its milter, and with Rspamd: medians of rounds taken in turn, the same mails."""
+"""Postfix alone, with a milter that does nothing, with Gatehouse, and with Rspamd: medians of rounds taken in turn, the same mails."""
 import contextlib
 import statistics
+import subprocess
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-from common import STRANGERS, TOP, cpu_seconds, over_smtp, real_mails, test_data, with_children
+from common import STRANGERS, TOP, build_program, cpu_seconds, over_smtp, real_mails, test_data, with_children
 from dnsserver import Server
 from gatehouse import Client
 from milter import MilterGate, main_cf
@@ -42,13 +43,29 @@ def rate(port, mails, sessions):
     return len(mails) / (time.time() - start)
 
 
+@contextlib.contextmanager
+def null_milter(path):
+    """What libmilter and the mail server take for themselves."""
+    with subprocess.Popen([build_program("null_milter", "-lmilter", "-lpthread"), str(path)]) as p:
+        end = time.time() + 10
+        while not path.exists() and time.time() < end:
+            time.sleep(0.02)
+        try:
+            yield p
+        finally:
+            p.kill()
+
+
 def filters(stack, folder, dns):
     """{way: (what main.cf takes, processes)}"""
     forward = f"forward = {{127.0.0.1@{dns.port}}}\n  dnssec = no"
     gate = stack.enter_context(MilterGate(
         folder / "gate", dns=forward, networks="", rules=f'rules {{ paths = {{"{SHIPPED}"}} }}', log_to_file=True,
         extra=STRANGERS + "policy default { tag = 1000  reject = 1000 }", limits="messages = 1000000\n  end-deadline = 20s"))
-    ways = {"Postfix alone": ("", list), "Gatehouse, unix socket": (main_cf(gate.unix), gate.worker_pids),
+    nothing = stack.enter_context(null_milter(folder / "nothing"))
+    ways = {"Postfix alone": ("", list),
+            "a milter doing nothing": (main_cf(f"unix:{folder}/nothing"), lambda: [nothing.pid]),
+            "Gatehouse, unix socket": (main_cf(gate.unix), gate.worker_pids),
             "Gatehouse, TCP": (main_cf(gate.inet), gate.worker_pids)}
     rspamd = stack.enter_context(Rspamd(folder / "rspamd", dns=dns.port))
     if rspamd.why:
