@@ -71,7 +71,7 @@ static int ask_master(int argc, char **argv, const char *usage, const char *comm
 	struct config_errors errors = { .arena = arena };
 	struct config *config = config_read(arena, path, SLICE_EMPTY, filter_sections(), &errors);
 	if (config == NULL) {
-		cli_print_errors(stderr, NULL, &errors);
+		cli_print_errors(stderr, "", &errors);
 		arena_destroy(&arena);
 		return EX_CONFIG;
 	}

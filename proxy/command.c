@@ -300,6 +300,13 @@ static void mail_proceed(struct session *s, struct slice arg)
 
 /* ---- RCPT */
 
+static void refuse_trick(struct session *s)
+{
+	stats_add(s->worker->stats, s->worker->row, STAT_RCPT_REFUSED, 1);
+	stats_add(s->worker->stats, s->worker->row, STAT_RELAY_DENIED, 1);
+	session_error(s, 550, "5.7.1", "Relaying denied");
+}
+
 static bool parse_rcpt(struct session *s, struct arena *arena, struct slice arg, struct recipient *r)
 {
 	struct smtp_path path;
@@ -316,7 +323,7 @@ static bool parse_rcpt(struct session *s, struct arena *arena, struct slice arg,
 	enum address_error wrong = address_parse(arena, path.path, ADDRESS_RCPT | (utf8 ? ADDRESS_UTF8 : 0),
 						 &r->mailbox);
 	if (wrong != ADDRESS_OK && relay_is_trick(path.path) && !client_is_ours(&s->client))
-		session_error(s, 550, "5.7.1", "Relaying denied");
+		refuse_trick(s);
 	else if (wrong != ADDRESS_OK)
 		bad_address(s, wrong, "5.1.3", "recipient");
 	return wrong == ADDRESS_OK;

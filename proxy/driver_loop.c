@@ -59,7 +59,7 @@ struct driver {
 	struct event *timer;
 };
 
-static struct live *find(struct driver *driver, uint64_t id)
+static struct live *find(const struct driver *driver, uint64_t id)
 {
 	struct live *live = LIST_FIRST(&driver->buckets[id & (BUCKETS - 1)]);
 	while (live != NULL && live->id != id)
@@ -395,6 +395,12 @@ static void end_job(struct live *live)
 	jobs_wait(live->driver->parts.jobs, on_job, live->job);
 	free_errand(live->job);
 	live->job = NULL;
+}
+
+bool driver_has_job(const struct driver *driver, const struct scan *scan)
+{
+	const struct live *live = find(driver, scan->id);
+	return live != NULL && live->job != NULL;
 }
 
 void driver_drop(struct driver *driver, struct scan *scan)

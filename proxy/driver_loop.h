@@ -32,6 +32,8 @@ void driver_add(struct driver *driver, struct scan *scan);
  * cancelled or its answer thrown away. A job that runs on the scan's memory
  * is waited for, and the loop with it: driver_drop_arena doesn't wait. */
 void driver_drop(struct driver *driver, struct scan *scan);
+/* A job runs on the scan's memory, or is about to: its arena is not to be touched. */
+bool driver_has_job(const struct driver *driver, const struct scan *scan);
 /* As driver_drop, and destroys the arena: now, or once no job runs on it. */
 void driver_drop_arena(struct driver *driver, struct scan *scan, struct arena **arena);
 

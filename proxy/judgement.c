@@ -76,6 +76,26 @@ static void count(const struct scan *scan, enum action action, struct stats *sta
 		stats_add(stats, row, counters[action], 1);
 }
 
+void judgement_count_refused(const struct scan *scan, struct stats *stats, unsigned row)
+{
+	bool relay = false;
+	for (size_t i = 0; i < scan->hits.count && !relay; i++)
+		relay = scan->hits.list[i].recipient == (int)scan->recipient &&
+			slice_starts(slice_str(scan->hits.list[i].symbol), SLICE("RELAY_DENIED"));
+	stats_add(stats, row, STAT_RCPT_REFUSED, 1);
+	if (relay)
+		stats_add(stats, row, STAT_RELAY_DENIED, 1);
+}
+
+void judgement_count_asked(const struct scan *scan, struct stats *stats, unsigned row)
+{
+	int64_t names = 0;
+	for (uint32_t i = 0; i < questions_count(scan->questions); i++)
+		names += questions_at(scan->questions, i)->kind == QUESTION_DNS;
+	if (names > 0)
+		stats_add(stats, row, STAT_DNS_QUESTIONS, names);
+}
+
 void judgement_end(struct scan *scan, const char *id, struct verdict *verdict_r, struct stats *stats, unsigned row)
 {
 	struct verdict_input in = input_of(scan, id);

@@ -24,6 +24,11 @@ void judgement_end_each(struct scan *scan, const char *id, struct verdict *stric
 /* And one recipient's. On submission it is the strictest too. */
 void judgement_for(struct scan *scan, const char *id, size_t recipient, struct verdict *verdict_r);
 
+/* The scan's current recipient was refused. */
+void judgement_count_refused(const struct scan *scan, struct stats *stats, unsigned row);
+/* What all of it has asked; once, at its end. */
+void judgement_count_asked(const struct scan *scan, struct stats *stats, unsigned row);
+
 /* The id goes with each answer: what an administrator is asked about. */
 struct slice judgement_text(struct arena *arena, struct slice text, const char *id);
 

@@ -30,6 +30,7 @@ static void destroy(struct milter *m)
 	struct milter_transaction *t = m->transaction;
 	m->transaction = NULL;
 	wait_end(&t->wait);
+	judgement_count_asked(t->scan, m->server->stats, m->server->row);
 	arena_destroy(&t->arena);
 	buf_free(&t->chunk);
 	free(t);
@@ -152,7 +153,7 @@ enum milter_reply milter_rcpt(struct milter *m, char *const *args)
 	if (r->accepted)
 		return MILTER_CONTINUE;
 	enum milter_reply reply = refuse(m, &refusal);
-	stats_add(m->server->stats, m->server->row, STAT_RCPT_REFUSED, 1);
+	judgement_count_refused(t->scan, m->server->stats, m->server->row);
 	log_recipient(m, r);
 	transaction_log_recipient(t->scan, t->id, &refusal);
 	return reply;

@@ -32,6 +32,8 @@ static void destroy(struct transaction *t)
 	transaction_quarantine_wait(t);
 	recipient_check_cancel(t);
 	delivery_destroy(&t->delivery);
+	if (!driver_has_job(s->worker->driver, t->scan))
+		judgement_count_asked(t->scan, s->worker->stats, s->worker->row);
 	driver_drop_arena(s->worker->driver, t->scan, &t->arena);
 	buf_free(&t->chunk);
 	buf_free(&t->added);
@@ -48,7 +50,7 @@ static void log_it(struct transaction *t, const char *how)
 {
 	const struct transaction_record record = {
 		.log = session_log(t->session), .scan = t->scan, .verdict = &t->verdict, .id = t->id, .action = how,
-		.reply = t->reply, .size = t->data.size,
+		.reply = t->reply, .size = t->data.size, .in_use = driver_has_job(t->session->worker->driver, t->scan),
 		.backend = t->delivery ? backend_config(delivery_backend(t->delivery))->title : SLICE_EMPTY,
 		.t_mail = t->t_mail, .t_data = t->t_data, .t_end = t->t_end, .t_filtered = t->t_filtered,
 		.t_done = t->t_done,
@@ -132,7 +134,7 @@ static struct recipient *current(const struct transaction *t)
 static void refuse_recipient(struct transaction *t, const struct refusal *r)
 {
 	struct session *s = t->session;
-	stats_add(s->worker->stats, s->worker->row, STAT_RCPT_REFUSED, 1);
+	judgement_count_refused(t->scan, s->worker->stats, s->worker->row);
 	log_line(LOG_INFO, session_log(s), "recipient refused", "%s <%.*s> to <%.*s>: %u %s %.*s", t->id,
 		 SLICE_ARG(t->scan->envelope.sender.text), SLICE_ARG(current(t)->mailbox.text), r->code, r->enhanced,
 		 SLICE_ARG(r->text));

@@ -131,7 +131,7 @@ static void add_to_journal(const struct transaction_record *r)
 		.id = r->id, .how = r->action, .reply = slice_str(r->reply), .verdict = r->verdict, .recipient = -1,
 		.queue_id = r->queue_id,
 	};
-	if (journal != NULL)
+	if (journal != NULL && !r->in_use)
 		write_entry(r->scan, &entry);
 }
 

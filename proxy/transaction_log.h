@@ -15,6 +15,7 @@ struct transaction_record {
 	uint64_t size;
 	struct slice backend;      /* its title; empty: none had it */
 	struct slice queue_id;     /* the mail server's, of a milter; empty: none */
+	bool in_use;               /* a job runs on the scan: the line has to do, without the journal */
 	int64_t t_mail, t_data, t_end, t_filtered, t_done; /* monotonic ms; 0: never came */
 };
 

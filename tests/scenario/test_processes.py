@@ -1,5 +1,6 @@
 """Processes: reload under load, bad configuration, drain, status, and what a service manager asks."""
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -116,6 +117,9 @@ def test_bad_configuration_is_refused(place, bad, says):
         g.process.send_signal(signal.SIGHUP)
         assert g.wait_log("refused; the old configuration stays", 20, since), g.log()
         assert g.wait_log(says, 1, since), g.log()
+        told = subprocess.run([PROGRAM, "reload", "-c", str(g.conf)], capture_output=True, text=True)
+        if told.returncode != 0:  # else only the master can know what is wrong
+            assert told.returncode == 78 and re.search(says, told.stderr) and "(null)" not in told.stderr, told
         with Client(g.port) as c:
             c.hello()
             assert c.mail()[0] == 250
@@ -158,6 +162,11 @@ def test_status(place):
             assert status["workers"] == 1 and status["generation"] == 1
             names = {k: v for k, v in status.items() if isinstance(v, int)}
             assert names["sessions_now"] == 1 and names["accepted"] == 1 and names["recipients_refused"] == 1, status
+            assert names["relay_denied"] == 1 and names["dns_questions"] > 0, status
+            c.code("MAIL FROM:<a@example.net>")
+            assert c.code("RCPT TO:<b@elsewhere.example@example.org>") == 550
+            names = g.status()
+            assert names["relay_denied"] == names["recipients_refused"] == 2, names
         text = subprocess.run([PROGRAM, "status", "-c", str(g.conf)], capture_output=True, text=True)
         assert text.returncode == 0 and "generation" in text.stdout
         since = len(g.lines)

@@ -473,6 +473,7 @@ static void test_drop_and_jobs(void **state)
 		assert_false(go(&m[i], PHASE_HEADERS, 50000));
 	while (jobs_running < 2)
 		usleep(1000);
+	assert_true(driver_has_job(driver, m[0].scan));
 	driver_drop_arena(driver, m[0].scan, &m[0].arena); /* runs */
 	driver_drop_arena(driver, m[3].scan, &m[3].arena); /* waits for a thread */
 	assert_null(m[0].arena);
@@ -484,6 +485,7 @@ static void test_drop_and_jobs(void **state)
 	assert_int_equal(m[2].done, 1);
 	assert_int_equal(m[0].done + m[1].done + m[3].done, 0);
 	assert_int_equal(jobs_ran, 4);
+	assert_false(driver_has_job(driver, m[2].scan));
 	driver_drop_arena(driver, m[2].scan, &m[2].arena);
 }
 
