@@ -22,6 +22,7 @@ static struct dkim_policy policy_of(const struct scan *scan, const struct dkim_s
 		.now = scan->now,
 		.drift = settings->clock_drift / 1000,
 		.sha1 = settings->sha1,
+		.obsolete = settings->obsolete,
 		.min_key_bits = (unsigned)settings->min_key_bits,
 	};
 }
@@ -335,6 +336,8 @@ static const struct setting settings_table[] = {
 	  .min = 512, .max = 8192, .help = "shorter RSA keys give the result \"policy\" (RFC 8301: 1024)" },
 	{ .name = "rsa-sha1", .type = SETTING_BOOL, .offset = AT(sha1), .fallback = "off",
 	  .help = "verify signatures by rsa-sha1, which RFC 8301 forbids" },
+	{ .name = "obsolete", .type = SETTING_BOOL, .offset = AT(obsolete), .fallback = "off",
+	  .help = "take what RFC 6376 dropped: signatures of drafts, without v=; and heed g= of keys" },
 	{ .name = "partial-body", .type = SETTING_BOOL, .offset = AT(partial_body), .fallback = "on",
 	  .help = "let a signature pass whose l= leaves text unsigned; off: the result is \"policy\"" },
 	{ .name = "clock-drift", .type = SETTING_TIME, .offset = AT(clock_drift), .fallback = "5m",

@@ -26,6 +26,7 @@ struct dkim_settings {
 	int64_t max_signatures;
 	int64_t min_key_bits;    /* RSA */
 	bool sha1;
+	bool obsolete;           /* what RFC 6376 dropped: signatures without v=, g= of keys */
 	bool partial_body;       /* l= that leaves text unsigned may pass */
 	int64_t clock_drift;     /* ms */
 	int fail, none;          /* enum dkim_consequence: no signature passed; there is none */

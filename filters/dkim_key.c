@@ -34,8 +34,20 @@ static const char *type_name(enum dkim_key_type type)
 	return type == DKIM_RSA ? "rsa" : "ed25519";
 }
 
+/* g= of RFC 4871 3.6.1, with one "*" at most: the local part of i= is meant. */
+static bool is_granted(struct slice granularity, const struct dkim_signature *sig)
+{
+	size_t at = slice_rchr(sig->identity, '@'), star = slice_chr(granularity, '*');
+	struct slice local = slice_head(sig->identity, at == SLICE_NPOS ? 0 : at);
+	if (granularity.len == 0 || star == SLICE_NPOS)
+		return granularity.len > 0 && slice_eq(granularity, local);
+	struct slice before = slice_head(granularity, star), behind = slice_from(granularity, star + 1);
+	return local.len >= before.len + behind.len && slice_starts(local, before) && slice_ends(local, behind);
+}
+
 /* NULL: the record's tags allow its use for this signature. */
-static const char *unfit(const struct taglist *tags, const struct dkim_signature *sig)
+static const char *unfit(const struct taglist *tags, const struct dkim_signature *sig,
+			 const struct dkim_policy *policy)
 {
 	const struct tag *h = taglist_get(tags, "h");
 	if (!slice_eq(value_of(tags, "v", SLICE("DKIM1")), SLICE("DKIM1")))
@@ -50,6 +62,8 @@ static const char *unfit(const struct taglist *tags, const struct dkim_signature
 	if (taglist_has(value_of(tags, "t", SLICE_EMPTY), SLICE("s")) && sig->instance == 0 &&
 	    !dkim_identity_ok(sig, true))
 		return "i= is a subdomain, which the key forbids (t=s)";
+	if (policy->obsolete && sig->instance == 0 && !is_granted(value_of(tags, "g", SLICE("*")), sig))
+		return "key not for this local part (g=)";
 	return NULL;
 }
 
@@ -92,7 +106,7 @@ static bool read_record(struct arena *arena, struct slice record, const struct d
 		return false;
 	}
 	key_r->testing = taglist_has(value_of(&tags, "t", SLICE_EMPTY), SLICE("y"));
-	problem = unfit(&tags, sig);
+	problem = unfit(&tags, sig, policy);
 	if (problem != NULL)
 		*why_r = permanent(problem);
 	bool ok = problem == NULL && key_from_p(arena, &tags, sig, policy, key_r, why_r);

@@ -2,7 +2,7 @@
  * The second engine: libopendkim 2.11 beta. The one file that includes it.
  *
  * The library is given no more than it can do: only signatures that passed
- * our own checks (one without v= trips an assertion of its own), one key
+ * our own checks, none without v= (it trips an assertion of its own), one key
  * record each, never its own DNS. What it can't do ends as DKIM_CANNOT:
  *  - header fields with NUL, h= lists and key records over its fixed buffers
  *    (it cuts them silently), a From it can't parse;
@@ -94,7 +94,7 @@ static bool is_signature_field(const struct header *h)
 
 static bool can_do(const struct dkim_check *c, bool all_given)
 {
-	return c->wanted && c->sig->fields.len <= FIELD_LIST_MAX && empties_b(c->sig->header->value) &&
+	return c->wanted && !c->sig->draft && c->sig->fields.len <= FIELD_LIST_MAX && empties_b(c->sig->header->value) &&
 	       (all_given || !taglist_has(c->sig->fields, SLICE("dkim-signature")));
 }
 

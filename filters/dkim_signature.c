@@ -280,7 +280,8 @@ static void read_tags(struct reader *r)
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		const struct tag *tag = taglist_get(r->tags, rules[i].name);
 		unsigned kind = 1u << r->kind;
-		if (tag == NULL && (rules[i].required & kind)) {
+		bool lawful = r->policy->obsolete && rules[i].reader == read_v; /* to be missing */
+		if (tag == NULL && (rules[i].required & kind) && !lawful) {
 			refuse(r, rules[i].missing);
 			return;
 		}
@@ -304,6 +305,7 @@ void dkim_signature_parse(struct arena *arena, const struct header *header, enum
 		refuse(&r, taglist_error_text(error));
 		return;
 	}
+	sig_r->draft = taglist_get(&tags, "v") == NULL;
 	read_tags(&r);
 	if (sig_r->result == AUTH_UNKNOWN && kind == DKIM_SIGNATURE && taglist_get(&tags, "i") == NULL)
 		sig_r->identity = arena_printf(arena, "@%.*s", SLICE_ARG(sig_r->domain));

@@ -17,6 +17,7 @@ struct dkim_policy {
 	int64_t now;             /* unix seconds */
 	int64_t drift;           /* seconds the signer's clock may be ahead or behind */
 	bool sha1;               /* rsa-sha1 is verified (RFC 8301 forbids it) */
+	bool obsolete;           /* v= may be missing, as in drafts; g= of a key counts (RFC 4871 3.6.1) */
 	unsigned min_key_bits;   /* RSA */
 };
 
@@ -44,6 +45,7 @@ struct dkim_signature {
 	struct slice algorithm;  /* a= */
 	struct slice b;          /* b= without white space, its beginning */
 	struct slice query;      /* s._domainkey.d: a name fit for DNS when result is AUTH_UNKNOWN */
+	bool draft;              /* has no v=; only if the policy lets it */
 	enum dkim_key_type key_type;
 	enum dkim_hash hash;
 	enum dkim_canon header_canon, body_canon;
