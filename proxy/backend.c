@@ -18,23 +18,10 @@
 
 /* ---- a backend */
 
-static bool address_of(struct backend *b)
+/* A name is looked up once for each generation of workers. */
+static void look_up(struct backend *b)
 {
 	const struct endpoint *e = &b->config->address;
-	if (e->path.len > 0) {
-		struct sockaddr_un *un = (struct sockaddr_un *)&b->address;
-		if (e->path.len >= sizeof(un->sun_path))
-			return false;
-		un->sun_family = AF_UNIX;
-		memcpy(un->sun_path, e->path.data, e->path.len);
-		b->address_len = sizeof(*un);
-		return true;
-	}
-	if (e->ip.family != 0) {
-		b->address_len = (socklen_t)ip_to_sockaddr(&e->ip, e->port, &b->address);
-		return true;
-	}
-	/* A name is looked up once for each generation of workers. */
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
 	char port[8], *host = xcalloc(1, e->host.len + 1);
 	memcpy(host, e->host.data, e->host.len);
@@ -42,11 +29,27 @@ static bool address_of(struct backend *b)
 	int error = getaddrinfo(host, port, &hints, &found);
 	free(host);
 	if (error != 0)
-		return false;
-	memcpy(&b->address, found->ai_addr, found->ai_addrlen);
-	b->address_len = found->ai_addrlen;
+		return;
+	for (const struct addrinfo *a = found; a != NULL && b->address_count < ADDRESSES_MAX; a = a->ai_next) {
+		memcpy(&b->addresses[b->address_count], a->ai_addr, a->ai_addrlen);
+		b->address_lens[b->address_count++] = a->ai_addrlen;
+	}
 	freeaddrinfo(found);
-	return true;
+}
+
+static void find_addresses(struct backend *b)
+{
+	const struct endpoint *e = &b->config->address;
+	struct sockaddr_un *un = (struct sockaddr_un *)b->addresses;
+	if (e->path.len > 0 && e->path.len < sizeof(un->sun_path)) {
+		un->sun_family = AF_UNIX;
+		memcpy(un->sun_path, e->path.data, e->path.len);
+		b->address_lens[b->address_count++] = sizeof(*un);
+	} else if (e->path.len == 0 && e->ip.family != 0) {
+		b->address_lens[b->address_count++] = (socklen_t)ip_to_sockaddr(&e->ip, e->port, b->addresses);
+	} else if (e->path.len == 0) {
+		look_up(b);
+	}
 }
 
 struct backend *backend_create(struct worker *worker, const struct config_backend *config)
@@ -59,7 +62,9 @@ struct backend *backend_create(struct worker *worker, const struct config_backen
 	if (config->maildir.len > 0)
 		b->caps = (struct backend_caps){ .known = true,
 			.bits = CAP_8BITMIME | CAP_SMTPUTF8 };
-	else if (!address_of(b))
+	else
+		find_addresses(b);
+	if (config->maildir.len == 0 && b->address_count == 0)
 		log_error(&worker->log, "backend", "%s: no such address", b->peer);
 	return b;
 }
@@ -173,13 +178,26 @@ static void begin_afresh(struct backend_wait *wait)
 		log_warn(&wait->backend->worker->log, "backend", "%s: %s: going on without TLS", wait->backend->peer,
 			 wait->failure);
 	wait->no_tls = wait->clear_then;
-	conn_free(wait->conn);
+	if (wait->conn != NULL)
+		conn_free(wait->conn);
 	wait->conn = NULL;
 	wait->failure = NULL;
 	wait->fresh = true;
 	wait->identity_told = wait->encrypted = wait->plain_helo = wait->clear_then = false;
 	if (!begin(wait))
 		enqueue(wait);
+}
+
+/* A name may have more addresses than one that works: "localhost" is ::1 too. False: all have been tried. */
+static bool next_address(struct backend_wait *wait)
+{
+	struct backend *b = wait->backend;
+	if (wait->crowded || wait->addresses_tried + 1 >= b->address_count)
+		return false;
+	wait->addresses_tried++;
+	if (b->address_at == wait->address_at) /* else somebody has gone on already */
+		b->address_at = (b->address_at + 1) % b->address_count;
+	return true;
 }
 
 /* Runs from the loop, so the callback never comes before backend_connect()
@@ -196,7 +214,7 @@ static void call_back(evutil_socket_t fd, short what, void *arg)
 	snprintf(why, sizeof(why), "%s", failed ? wait->failure : "");
 	if (conn != NULL)
 		conn->wait = NULL;
-	if (failed && conn != NULL && (conn->reused || wait->clear_then)) {
+	if (failed && ((conn != NULL && (conn->reused || wait->clear_then)) || next_address(wait))) {
 		begin_afresh(wait);
 		return;
 	}
@@ -248,6 +266,7 @@ static void fail(struct backend_wait *wait, const char *stage, const char *why)
 static void open_with(struct backend_wait *wait, int fd)
 {
 	const char *why = "failed";
+	wait->address_at = wait->backend->address_at;
 	wait->conn = conn_open(wait->backend, fd, &why);
 	if (wait->conn == NULL) {
 		fail(wait, "connect", why);
@@ -275,7 +294,7 @@ static void open_transparent(struct backend_wait *wait, const struct ip *ip)
 {
 	struct backend *b = wait->backend;
 	const struct timeval limit = timeval_ms(b->config->connect_timeout);
-	if (ip->family != (b->address.ss_family == AF_INET6 ? 6 : 4)) {
+	if (ip->family != (b->addresses[0].ss_family == AF_INET6 ? 6 : 4)) {
 		fail(wait, "transparent", "the client's address is of another family than the backend's");
 	} else if (b->worker->transparent == NULL) {
 		int fd = transparent_socket(ip);
@@ -328,7 +347,7 @@ static bool begin(struct backend_wait *wait)
 	if (wait->conn != NULL) {
 		wait->conn->wait = wait;
 		greet_begin_idle(wait);
-	} else if (b->address_len == 0) {
+	} else if (b->address_count == 0) {
 		fail(wait, "connect", "no such address");
 	} else if (!has_room(b)) {
 		return false;

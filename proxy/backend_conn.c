@@ -223,8 +223,9 @@ struct backend_conn *conn_open(struct backend *backend, int fd, const char **why
 	backend->open_count++;
 	reply_parser_init(&conn->parser, NULL);
 	evtimer_assign(&conn->timer, backend->worker->base, on_timer, conn);
-	conn->stream = stream_connect(backend->worker->base, fd, (struct sockaddr *)&backend->address, backend->address_len,
-				      &callbacks, conn);
+	size_t at = backend->address_at;
+	conn->stream = stream_connect(backend->worker->base, fd, (struct sockaddr *)&backend->addresses[at],
+				      backend->address_lens[at], &callbacks, conn);
 	if (conn->stream == NULL) {
 		*why_r = strerror(errno);
 		conn_free(conn);

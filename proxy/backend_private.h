@@ -7,12 +7,16 @@
 #include "proxy/backend.h"
 #include "proxy/stream.h"
 
+#define ADDRESSES_MAX 8 /* of a name */
+
 struct backend {
 	struct worker *worker;
 	const struct config_backend *config;
 	struct backend_caps caps;
-	struct sockaddr_storage address;
-	socklen_t address_len;
+	struct sockaddr_storage addresses[ADDRESSES_MAX];
+	socklen_t address_lens[ADDRESSES_MAX];
+	size_t address_count;       /* 0: its name has none */
+	size_t address_at;          /* which is used: the last that worked */
 	char peer[128];             /* for the log */
 	struct backend_conn *idle;  /* newest first */
 	size_t idle_count;
@@ -66,6 +70,8 @@ struct backend_wait {
 	struct backend_wait *next;  /* in the queue */
 	bool queued, counted;       /* counted: it holds the place of a connection to come */
 	bool fresh;
+	size_t address_at;          /* which is tried */
+	size_t addresses_tried;     /* in vain */
 	bool crowded;               /* it failed for want of room: the server is none the worse */
 	bool handshaking, encrypted;
 	bool clear_then;            /* the handshake failed, and TLS need not be: once more, without */

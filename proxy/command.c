@@ -143,7 +143,12 @@ struct param_rule {
 static bool take_size(struct session *s, struct envelope *e, const struct smtp_param *p)
 {
 	(void)s;
-	return slice_u64(p->value, UINT64_MAX, &e->declared_size);
+	bool digits = p->value.len > 0 && p->value.len <= 20; /* RFC 1870 6.1 */
+	for (size_t i = 0; i < p->value.len; i++)
+		digits = digits && ascii_is_digit(p->value.data[i]);
+	if (digits && !slice_u64(p->value, UINT64_MAX, &e->declared_size))
+		e->declared_size = UINT64_MAX;
+	return digits;
 }
 
 static bool take_body(struct session *s, struct envelope *e, const struct smtp_param *p)

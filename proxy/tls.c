@@ -141,6 +141,8 @@ static SSL_CTX *server_context(struct tls_set *set, const struct config_tls *tls
 	const char *what = "min-version";
 	ERR_clear_error();
 	bool ok = ctx != NULL && SSL_CTX_set_min_proto_version(ctx, tls->min_version) == 1;
+	if (ok && tls->min_version < TLS1_2_VERSION) /* else OpenSSL has no cipher for them */
+		SSL_CTX_set_security_level(ctx, 0);
 	if (ok && tls->ciphers.len > 0) {
 		what = "ciphers";
 		ok = SSL_CTX_set_cipher_list(ctx, tls->ciphers.data) == 1;

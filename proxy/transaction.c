@@ -5,6 +5,7 @@
 
 #include "filters/pipeline.h"
 #include "filters/state.h"
+#include "proxy/command.h"
 #include "proxy/judgement.h"
 #include "proxy/recipient_check.h"
 #include "proxy/route.h"
@@ -250,7 +251,8 @@ static void open_content(struct transaction *t, enum smtp_data_mode mode)
 	struct session *s = t->session;
 	const struct config_limits *limits = session_limits(s);
 	const struct smtp_data_limits data_limits = {
-		.bare_lf = (enum bare_lf)limits->bare_lf, .line = limits->text_line, .size = limits->message_size,
+		.bare_lf = (enum bare_lf)limits->bare_lf, .line = limits->text_line,
+		.size = command_offered(s).size, /* as EHLO said */
 	};
 	t->content = content_create(s->worker->spool, limits->memory_per_message);
 	arena_on_reset(t->arena, drop_content, t->content);

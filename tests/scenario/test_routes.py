@@ -611,3 +611,48 @@ def test_the_bound_is_that_of_all_workers(place):
         assert most[0] <= 8
         for c in clients:
             c.close()
+
+
+def test_a_name_with_several_addresses(place):
+    """localhost is ::1 and 127.0.0.1, and the server may listen at one of them."""
+    hosts, wrapper = place / "hosts", place / "gatehouse"
+    hosts.write_text("".join(f"{x} twofold.example.org\n" for x in ("127.0.0.9", "127.0.0.8", "127.0.0.1")))
+    wrapper.write_text(f'#!/bin/sh\nexec unshare -m sh -c \'mount --bind {hosts} /etc/hosts && exec "$0" "$@"\' {PROGRAM} "$@"\n')
+    wrapper.chmod(0o755)
+    if subprocess.run([wrapper, "--help"], capture_output=True).returncode != 0:
+        pytest.skip("skipped: no right to a namespace of mounts")
+    with FakeBackend() as b, Gatehouse(place / "g", backend=b.port, program=str(wrapper), listen_settings="backends = {named}",
+                                       extra=f"backend named {{ address = twofold.example.org:{b.port} }}") as g:
+        assert offers(g, "8BITMIME")
+        clients = [Client(g.port) for _ in range(5)]
+        for c in clients:
+            c.hello()
+            c.send("MAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.org>\r\n")
+        for c in clients:
+            assert [c.reply()[0] for _ in range(2)] == [250, 250], g.log()
+            c.close()
+        port = b.port
+        b.stop()
+        with FakeBackend(port=port, host="127.0.0.9") as other:
+            for _ in range(2):
+                with Client(g.port) as c:
+                    c.hello()
+                    code, text = c.mail()
+                    assert code == 250, text
+            assert len(other.messages) == 2
+
+
+def test_size_is_the_servers(place):
+    """Said in EHLO, asked at MAIL, and counted in content that came without."""
+    with FakeBackend(ehlo=b"250-x\r\n250-PIPELINING\r\n250 SIZE 5000\r\n") as b, Gatehouse(place / "g", backend=b.port) as g:
+        assert offers(g, "SIZE 5000")
+        with Client(g.port) as c:
+            c.hello()
+            for size, want in (("5001", 552), ("99999999999999999999", 552), ("999999999999999999999", 501), ("-1", 501),
+                               ("+1", 501), ("0x10", 501), ("5000", 250)):
+                assert c.code(f"MAIL FROM:<a@example.net> SIZE={size}") == want, size
+            assert c.code("RSET") == 250
+            code, text = c.mail(body=b"Subject: x\r\n\r\n" + b"y" * 70 + (b"z" * 70 + b"\r\n") * 100)
+            assert (code, text[:5]) == (552, "5.3.4")
+            assert c.mail(body=b"Subject: x\r\n\r\n" + b"y" * 70 + b"\r\n")[0] == 250
+        assert len(b.messages) == 1

@@ -141,6 +141,18 @@ def test_sni(gate):
         assert f"CN = {name}" in out
 
 
+@pytest.mark.parametrize("oldest,works,fails", [("1.0", "-tls1", None), ("1.1", "-tls1_1", "-tls1"), ("1.2", "-tls1_2", "-tls1_1"),
+                                                ("1.3", "-tls1_3", "-tls1_2")])
+def test_the_oldest_version_is_the_one_set(place, certs, oldest, works, fails):
+    with FakeBackend() as backend, Gatehouse(
+            place / "g", backend=backend.port, listen_settings="tls = starttls\n certificate = default",
+            extra=tls_section(certs).replace("tls default {", f'tls default {{ min-version = "{oldest}" ', 1)) as g:
+        for version, want in ((works, True), (fails, False)):
+            out = subprocess.run(["openssl", "s_client", "-starttls", "smtp", "-connect", f"127.0.0.1:{g.port}", version or works] +
+                                 ["-cipher", "DEFAULT:@SECLEVEL=0"], input=b"QUIT\r\n", capture_output=True).stdout.decode()
+            assert version is None or ("New, TLS" in out) == want, (version, out)
+
+
 def test_rubbish_instead_of_a_handshake(gate):
     with Client(gate.smtps, greet=False) as c:
         c.send(b"EHLO x\r\n")
