@@ -503,19 +503,36 @@ static bool is_damaged_utf8(const struct utf8_look *look)
 	return look->good >= look->bad * 4 || (look->good > 0 && look->longer >= look->bad * 2);
 }
 
+/* Chinese, Japanese and Korean without a space or a line's end have no zero octet in UTF-16. */
+static bool all_east_asian(struct slice in, enum charset_kind kind)
+{
+	bool big = kind == CHARSET_UTF16 ? utf16_is_big(in) : kind == CHARSET_UTF16BE;
+	if (in.len == 0 || in.len % 2 != 0)
+		return false;
+	for (size_t i = 0; i < in.len; i += 2) {
+		uint32_t unit = utf16_unit(in, i, big);
+		if (!(unit >= 0x3000 && unit <= 0x9fff) && !(unit >= 0xac00 && unit <= 0xd7a3) &&
+		    !(unit >= 0xff00 && unit <= 0xffef))
+			return false;
+	}
+	return true;
+}
+
 /* The charset by label and bytes. in holds something that is not ASCII, or
  * the label is of a charset that ASCII bytes can't be taken for granted in. */
 static size_t choose(struct slice in, size_t labelled, bool known, bool obey, struct charset_info *info)
 {
 	const size_t utf8 = 1;
 	enum charset_kind kind = known ? charset_list[labelled].kind : CHARSET_ASCII;
+	struct utf8_look look = look_utf8(in);
 	if (known && charset_list[labelled].not_ascii) {
 		bool utf16 = kind == CHARSET_UTF16 || kind == CHARSET_UTF16LE || kind == CHARSET_UTF16BE;
 		if (!utf16 || utf16_marked(in) || slice_chr(in, '\0') != SLICE_NPOS || obey)
 			return labelled;
-		known = false; /* UTF-16 without a zero octet: a wrong label, or all of it is Han */
+		if (look.bad > 0 && all_east_asian(in, kind))
+			return labelled;
+		known = false; /* UTF-16 without a zero octet: a wrong label */
 	}
-	struct utf8_look look = look_utf8(in);
 	if (known && kind == CHARSET_UTF8 && (look.bad == 0 || look.cut || is_damaged_utf8(&look)))
 		return utf8;
 	if (known && kind != CHARSET_ASCII && kind != CHARSET_UTF8) {

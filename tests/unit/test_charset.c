@@ -250,6 +250,8 @@ static const struct odd_case odd_cases[] = {
 	{ "UTF-16 without mark, big", "utf-16", SLICE("\0h\0i"), "hi", false, false, false },
 	{ "UTF-16BE label, little mark", "utf-16be", SLICE("\xff\xfeh\0i\0"), "hi", false, false, false },
 	{ "UTF-16 label on plain text", "utf-16", SLICE("plain \xc3\xa9"), "plain é", true, false, false },
+	{ "UTF-16 of Han alone", "utf-16le", SLICE("\xa8\x60\x62\x8d\x97\x5f\x27\x59\x56\x59"), "您赢得大奖", false, false, false },
+	{ "UTF-16 of Han alone, big", "utf-16be", SLICE("\x60\xa8\x8d\x62\x5f\x97\x59\x27\x59\x56"), "您赢得大奖", false, false, false },
 	{ "UTF-16 pairs", "utf-16be", SLICE("\xd8\x3d\xde\x00"), "😀", false, false, false },
 	{ "UTF-16 lone half, odd end", "utf-16be", SLICE("\xd8\x3d\x00h\x00"), "\xef\xbf\xbdh", false, false, true },
 	{ "UTF-32", "utf-32", SLICE("\0\0\0h\0\1\xf6\0"), "h😀", false, false, false },
