@@ -178,3 +178,49 @@ struct slice header_decode(struct arena *arena, struct slice name, struct slice 
 		return encoded_word_decode(arena, value);
 	return charset_to_utf8(arena, value, SLICE("utf-8"), NULL);
 }
+
+/* ---- writing ---- */
+
+/* So many octets are 60 characters of base64, and make a word of 72. */
+#define WORD_OCTETS 45
+
+static bool is_written_plainly(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] < ' ' || text.data[i] > '~')
+			return false;
+	return slice_find(text, SLICE("=?")) == SLICE_NPOS;
+}
+
+static void add_base64(struct buf *out, struct slice s)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	for (size_t i = 0; i < s.len; i += 3) {
+		size_t left = s.len - i;
+		uint32_t bits = (uint32_t)(unsigned char)s.data[i] << 16;
+		bits |= left > 1 ? (uint32_t)(unsigned char)s.data[i + 1] << 8 : 0;
+		bits |= left > 2 ? (unsigned char)s.data[i + 2] : 0;
+		buf_add_char(out, digits[bits >> 18]);
+		buf_add_char(out, digits[bits >> 12 & 63]);
+		buf_add_char(out, left > 1 ? digits[bits >> 6 & 63] : '=');
+		buf_add_char(out, left > 2 ? digits[bits & 63] : '=');
+	}
+}
+
+void encoded_word_add(struct buf *out, struct slice text, const char *fold)
+{
+	if (is_written_plainly(text)) {
+		buf_add_slice(out, text);
+		return;
+	}
+	for (struct slice piece; text.len > 0; text = slice_from(text, piece.len)) {
+		piece = utf8_cut(text, WORD_OCTETS); /* a word holds whole characters: RFC 2047 5 */
+		if (piece.len == 0)
+			piece = slice_head(text, 1);
+		buf_add_str(out, "=?UTF-8?B?");
+		add_base64(out, piece);
+		buf_add_str(out, "?=");
+		if (piece.len < text.len)
+			buf_add_str(out, fold);
+	}
+}

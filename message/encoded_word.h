@@ -6,6 +6,7 @@
  * space around, with white space inside, and characters split across words.
  */
 #include "base/arena.h"
+#include "base/buf.h"
 
 /*
  * All encoded words in text decoded; white space between two of them goes;
@@ -22,5 +23,12 @@ struct slice encoded_word_decode(struct arena *arena, struct slice text);
  * what looks like an encoded word.
  */
 struct slice header_decode(struct arena *arena, struct slice name, struct slice value);
+
+/*
+ * Appends text (UTF-8, printable, of one line) to a header's value: as it is
+ * where it is ASCII and nothing that a reader would decode, else as encoded
+ * words of at most 75 characters, with fold (" ", "\r\n\t") between them.
+ */
+void encoded_word_add(struct buf *out, struct slice text, const char *fold);
 
 #endif

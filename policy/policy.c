@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "message/address.h"
 #include "policy/config_tables.h"
 
@@ -253,6 +254,17 @@ static bool is_plain(struct slice s)
 	return true;
 }
 
+static bool is_printable(struct slice s)
+{
+	uint32_t code;
+	for (size_t n; s.len > 0; s = slice_from(s, n)) {
+		n = utf8_next(s, &code);
+		if (n == 0 || utf8_is_control(code))
+			return false;
+	}
+	return true;
+}
+
 #define REPLY_LINES 8 /* as many as every door can say */
 
 static bool is_reply_text(struct slice s)
@@ -393,8 +405,8 @@ static void make(struct making *m, struct config_policy *p)
 	read_switches(m, p);
 	find_off(m->config, p, m->made);
 	check_redirect(m, p);
-	if (!is_plain(p->subject_tag))
-		fail(m, "subject-tag", "must be ASCII, on one line");
+	if (!is_printable(p->subject_tag))
+		fail(m, "subject-tag", "must be on one line, without control characters");
 	p->made = m->made;
 }
 

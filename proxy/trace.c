@@ -2,9 +2,11 @@
 
 #include <time.h>
 
+#include "base/utf8.h"
 #include "filters/judged.h"
 #include "filters/spf.h"
 #include "message/authres.h"
+#include "message/encoded_word.h"
 #include "policy/policy.h"
 #include "policy/reply_text.h"
 
@@ -116,6 +118,20 @@ static void add_status(struct buf *out, const struct scan *scan, const struct ve
 
 #define REPORT_LINE 76
 
+/* A line's end, after so much of text as has its place there. */
+static void add_report_text(struct buf *out, const char *before, struct slice text, const char *after)
+{
+	struct buf all = { 0 }, line = { 0 };
+	utf8_add_printable(&all, text);
+	buf_add_str(&line, before);
+	buf_add_slice(&line, utf8_cut(buf_slice(&all), REPORT_LINE));
+	buf_add_str(&line, after);
+	encoded_word_add(out, buf_slice(&line), "\r\n\t");
+	buf_add_str(out, "\r\n");
+	buf_free(&all);
+	buf_free(&line);
+}
+
 /* SpamAssassin's form: a line for each finding, its evidence below it. */
 static void add_report(struct buf *out, const struct scan *scan, const struct verdict *v)
 {
@@ -124,14 +140,11 @@ static void add_report(struct buf *out, const struct scan *scan, const struct ve
 		const struct hit *h = &scan->hits.list[i];
 		if (!is_told(v, h))
 			continue;
-		buf_printf(out, "\t* %4.1f %s %.*s\r\n", policy_score(v->policy, h), h->symbol, REPORT_LINE,
-			   h->describe ? h->describe : "");
+		buf_printf(out, "\t* %4.1f %s ", policy_score(v->policy, h), h->symbol);
+		add_report_text(out, "", slice_str(h->describe), "");
 		if (h->evidence.len > 0) {
-			buf_add_str(out, "\t*      [");
-			for (size_t k = 0; k < h->evidence.len && k < REPORT_LINE; k++)
-				buf_add_char(out, h->evidence.data[k] >= ' ' && h->evidence.data[k] <= '~' ?
-					     h->evidence.data[k] : '?');
-			buf_add_str(out, "]\r\n");
+			buf_add_str(out, "\t*      ");
+			add_report_text(out, "[", h->evidence, "]");
 		}
 	}
 }
@@ -147,6 +160,15 @@ struct slice trace_subject(const struct scan *scan, const struct verdict *v)
 	};
 	struct slice tag = reply_text(scan->arena, v->policy->subject_tag, values);
 	bool space = value.len > 0 && !ascii_is_space(value.data[0]);
+	struct buf out = { 0 };
+	encoded_word_add(&out, tag, " ");
+	/* White space between two encoded words isn't shown: it has to be in one. */
+	if (slice_starts(buf_slice(&out), SLICE("=?")) && slice_starts(slice_trim_left(value), SLICE("=?"))) {
+		buf_clear(&out);
+		encoded_word_add(&out, arena_printf(scan->arena, "%.*s ", SLICE_ARG(tag)), " ");
+	}
+	tag = arena_copy(scan->arena, buf_slice(&out));
+	buf_free(&out);
 	return arena_printf(scan->arena, " %.*s%s%.*s", SLICE_ARG(tag), space ? " " : "", SLICE_ARG(value));
 }
 

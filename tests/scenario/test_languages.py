@@ -4,10 +4,12 @@ import base64
 import json
 import quopri
 import subprocess
+from email.parser import BytesParser
+from email.policy import default as email_policy
 from urllib.parse import quote
 
 import pytest
-from gatehouse import PROGRAM
+from gatehouse import PROGRAM, Client, Gatehouse
 
 SENTENCES = {
     "FA": ("برنده جایزه بزرگ شدید", ["utf-8"]),
@@ -108,3 +110,27 @@ def test_links_with_their_letters_encoded(scan):
              .encode() for name, (text, _) in SENTENCES.items()}
     for name, hits in scan(mails).items():
         assert set(hits) == {f"{name}_URI"} and SENTENCES[name][0] in hits[f"{name}_URI"].replace("%20", " ")
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_fields_that_are_added(tmp_path, name):
+    """Subject and report of what is tagged are ASCII, and read as they were written."""
+    text = SENTENCES[name][0]
+    rules = tmp_path / "r.cf"
+    rules.write_text(f"body FOUND /{text}/\ndescribe FOUND {text}: {text} {text}\nscore FOUND 2\n")
+    with Gatehouse(tmp_path / "g", rules=f'rules {{ paths = {{"{rules}"}} }}',
+                   extra=f'policy default {{ tag = 1 subject-tag = "[{text} {{score}}]" }}') as g:
+        for subject in (word(text, "utf-8", "Q"), "plain"):
+            with Client(g.port) as c:
+                c.hello()
+                mail_text = (f"From: ada@example.net\r\nSubject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+                             f"{text}\r\n")
+                assert c.mail(body=mail_text.encode())[0] == 250
+    subjects = []
+    for path in (g.maildir / "new").iterdir():
+        octets = path.read_bytes()
+        assert octets.partition(b"\n\n" if b"\r" not in octets else b"\r\n\r\n")[0].isascii()
+        made = BytesParser(policy=email_policy).parsebytes(octets)
+        subjects.append(made["Subject"])
+        assert f'[body: "{text}"]' in made["X-Spam-Report"] and f"FOUND {text}: " in made["X-Spam-Report"]
+    assert sorted(subjects) == sorted([f"[{text} 2.0] {text}", f"[{text} 2.0] plain"])

@@ -176,12 +176,38 @@ static void test_hostile_parameters(void **state)
 	arena_destroy(&arena);
 }
 
+/* Written, it is ASCII in words of 75 at most, and reads as it was. */
+static void test_written(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {
+		"", "plain", "a =? b", "é", "Сіз үлкен сыйлық ұтып алдыңыз, бірақ оны алу үшін төлем жасау керек",
+		"તમે મોટું ઇનામ જીત્યા છો", "您赢得了大奖", "x😀", " é ",
+	};
+	struct arena *arena = arena_create();
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct buf out = { 0 };
+		encoded_word_add(&out, slice_str(texts[i]), " ");
+		struct slice rest = buf_slice(&out), word;
+		bool plain = strcmp(texts[i], "plain") == 0 || *texts[i] == '\0';
+		while (!plain && rest.len > 0 && slice_split(&rest, ' ', &word))
+			if (word.len > 75 || !slice_starts(word, SLICE("=?UTF-8?B?")) || !slice_ends(word, SLICE("?=")))
+				fail_msg("%s: %.*s", texts[i], SLICE_ARG(word));
+		struct slice back = encoded_word_decode(arena, buf_slice(&out));
+		if (!slice_eq(back, slice_str(texts[i])))
+			fail_msg("%s: %s", texts[i], buf_cstr(&out));
+		buf_free(&out);
+	}
+	arena_destroy(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_header),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_written),
 		cmocka_unit_test(test_parameters),
 		cmocka_unit_test(test_hostile_parameters),
 	};
