@@ -64,7 +64,7 @@ struct weighing {
 	const struct config_policy *policy;
 	int recipient;
 	enum phase upto;
-	bool role;                /* what was found before HEADERS doesn't refuse it */
+	bool role;                /* what was found before HEADERS doesn't refuse it, nor help to */
 	bool allowed;             /* only firm actions count */
 };
 
@@ -81,12 +81,14 @@ static struct weighed weigh(const struct verdict_input *in, const struct weighin
 		const struct hit *h = &in->hits->list[i];
 		if (!counts(in, w, h))
 			continue;
-		sum.score += policy_score(w->policy, h);
+		double score = policy_score(w->policy, h);
+		bool early = w->role && h->phase < PHASE_HEADERS && h->recipient == -1 && !is_relay(h);
+		if (!early || score < 0)
+			sum.score += score;
 		if (strcmp(h->symbol, "GREYLIST_WAIT") == 0)
 			sum.wait = h;
 		enum action action = own_action(w->policy, h);
-		bool spared = (w->role && h->phase < PHASE_HEADERS && h->recipient == -1 && !is_relay(h)) ||
-			      (w->allowed && !is_firm(h));
+		bool spared = early || (w->allowed && !is_firm(h));
 		if (!spared && action > ACTION_ACCEPT && action > sum.action) {
 			sum.action = action;
 			sum.hit = h;

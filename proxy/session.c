@@ -45,14 +45,6 @@ const struct log_context *session_log(const struct session *s)
 
 /* ---- time */
 
-/* The timer isn't moved with each command: it fires where it was set, and
- * then looks whether the deadline has moved. */
-static void set_deadline(struct session *s, int64_t ms)
-{
-	int64_t now = worker_now_ms(s->worker), end = s->started + session_limits(s)->session_timeout;
-	s->deadline = now + ms < end ? now + ms : end;
-}
-
 static void arm_timer(struct session *s)
 {
 	int64_t ms = s->deadline - worker_now_ms(s->worker);
@@ -60,6 +52,17 @@ static void arm_timer(struct session *s)
 		ms = 1;
 	const struct timeval tv = timeval_ms(ms);
 	evtimer_add(&s->timer, &tv);
+	s->armed = s->deadline;
+}
+
+/* The timer isn't moved back with each command: it fires where it was set,
+ * and then looks whether the deadline has moved. */
+static void set_deadline(struct session *s, int64_t ms)
+{
+	int64_t now = worker_now_ms(s->worker), end = s->started + session_limits(s)->session_timeout;
+	s->deadline = now + ms < end ? now + ms : end;
+	if (s->deadline < s->armed)
+		arm_timer(s);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)

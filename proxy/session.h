@@ -52,6 +52,7 @@ struct session {
 	uint64_t skip;               /* octets of a refused chunk, to be read and thrown away */
 	uint32_t commands, errors, unknown, messages, refusals;
 	int64_t started, deadline;   /* monotonic ms */
+	int64_t armed;               /* where the timer stands; 0: nowhere yet */
 	char id[TRACE_ID_LEN + 1];
 };
 

@@ -67,6 +67,29 @@ def test_limits(place):
         assert not backend.messages or len(backend.messages) == 2
 
 
+def test_silence_in_the_content(place):
+    """It has a time of its own, shorter than a command's here; each octet begins it anew."""
+    with FakeBackend() as backend, Gatehouse(place / "g", backend=backend.port,
+                                             limits="data-timeout = 2s command-timeout = 60s") as g:
+        for begin in ("DATA", "BDAT 100"):
+            with Client(g.port) as c:
+                c.hello()
+                c.cmd("MAIL FROM:<a@example.net>")
+                assert c.code("RCPT TO:<b@example.org>") == 250
+                if begin == "DATA":
+                    assert c.code(begin) == 354
+                else:
+                    c.send(begin + "\r\n")
+                for _ in range(3):
+                    c.send(b"x")
+                    time.sleep(0.9)
+                start = time.time()
+                code, text = c.reply()
+                assert code == 421 and text.startswith("4.4.2"), text
+                assert time.time() - start < 10
+        assert not backend.messages
+
+
 def test_total_sessions(place):
     with FakeBackend() as backend, Gatehouse(place / "g", backend=backend.port, limits="sessions = 3") as g:
         many = [Client(g.port) for _ in range(3)]

@@ -224,6 +224,28 @@ static void test_role(void **state)
 	arena_destroy(&w.arena);
 }
 
+/* Nor do the scores of it add up to a refusal; what speaks for the sender counts. */
+static void test_role_score(void **state)
+{
+	(void)state;
+	struct world w;
+	struct verdict v;
+	world_make(&w, "policy default { tag = 5.0 reject = 12.0 }\n");
+	add_recipient(&w, "abuse@example.org", true);
+	add_hit(&w, "DNSBL_A", 20, ACTION_NONE);
+	add_hit(&w, "GOOD", -1, ACTION_NONE);
+	verdict_at_end(&w.in, &v);
+	assert_int_equal(v.action, ACTION_REJECT);
+	w.envelope.recipients[0].role = true;
+	verdict_at_end(&w.in, &v);
+	assert_int_equal(v.action, ACTION_ACCEPT);
+	assert_float_equal(v.score, -1, 0.0001);
+	w.hits.list[0].phase = PHASE_END;
+	verdict_at_end(&w.in, &v);
+	assert_int_equal(v.action, ACTION_REJECT);
+	arena_destroy(&w.arena);
+}
+
 static const char listed[] =
 	"list nets { type = networks entries = {192.0.2.0/24} }\n"
 	"list friends { type = domains entries = {example.net, \"*.trusted.example\"} }\n"
@@ -488,7 +510,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_precedence), cmocka_unit_test(test_thresholds),
 		cmocka_unit_test(test_greylist_needs_state), cmocka_unit_test(test_symbols),
-		cmocka_unit_test(test_no_discard_unasked), cmocka_unit_test(test_role), cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_no_discard_unasked), cmocka_unit_test(test_role),
+		cmocka_unit_test(test_role_score), cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_relay_and_viruses_are_firm), cmocka_unit_test(test_switches), cmocka_unit_test(test_shadow_policy),
 		cmocka_unit_test(test_errors), cmocka_unit_test(test_each_reply_is_true),
 	};
