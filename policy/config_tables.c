@@ -407,8 +407,8 @@ static const struct setting POLICY[] = {
 	{ "scores", SETTING_STRINGS, AT(policy, scores), .fallback = "",
 	  .help = "Other scores for symbols: SPF_FAIL=4.5" },
 	{ "actions", SETTING_STRINGS, AT(policy, actions), .fallback = "",
-	  .help = "What a symbol does by itself: SPF_FAIL=reject; one of none, tag, redirect, quarantine, "
-		  "defer, reject, discard" },
+	  .help = "What a symbol does by itself: SPF_FAIL=reject; one of none, tag, greylist (of senders that the "
+		  "filter greylist doesn't know yet), redirect, quarantine, defer, reject, discard" },
 	{ "replies", SETTING_STRINGS, AT(policy, replies), .fallback = "",
 	  .help = "What clients are told, for a symbol, or for reject, deny, defer, greylist, "
 		  "other-message (452) and disagree (451): "

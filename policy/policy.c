@@ -221,7 +221,7 @@ static bool read_score(struct making *m, struct policy_symbol *s, struct slice v
 static bool read_action(struct making *m, struct policy_symbol *s, struct slice value)
 {
 	static const enum action allowed[] = {
-		ACTION_NONE, ACTION_TAG, ACTION_REDIRECT, ACTION_QUARANTINE, ACTION_DEFER, ACTION_REJECT, ACTION_DISCARD,
+		ACTION_NONE, ACTION_TAG, ACTION_GREYLIST, ACTION_REDIRECT, ACTION_QUARANTINE, ACTION_DEFER, ACTION_REJECT, ACTION_DISCARD,
 	};
 	(void)m;
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++)
@@ -395,7 +395,7 @@ static void make(struct making *m, struct config_policy *p)
 	m->made = arena_new(m->config->arena, struct policy_made);
 	m->made->symbols = arena_array(m->config->arena, struct policy_symbol, most);
 	read_list(m, "scores", &p->scores, "SYMBOL=NUMBER", read_score);
-	read_list(m, "actions", &p->actions, "SYMBOL=none, tag, redirect, quarantine, defer, reject or discard", read_action);
+	read_list(m, "actions", &p->actions, "SYMBOL=none, tag, greylist, redirect, quarantine, defer, reject or discard", read_action);
 	read_list(m, "replies", &p->replies, "SYMBOL=550 5.7.1 text, in ASCII, on 8 lines at most, and its code fits",
 		  read_reply);
 	if (m->made->symbol_count > 0)

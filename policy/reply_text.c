@@ -4,6 +4,36 @@
 
 #define VALUE_MAX 200
 
+const char *const reply_names[] = {
+	"id", "symbol", "describe", "evidence", "score", "required", "policy", "sender", "recipient", "client", "hostname",
+	NULL,
+};
+
+/* The next name in braces, taken off *text; false: there is none. */
+static bool take_name(struct slice *text, struct slice *name_r)
+{
+	size_t open = slice_chr(*text, '{');
+	size_t close = open == SLICE_NPOS ? open : slice_chr(slice_from(*text, open), '}');
+	if (close == SLICE_NPOS)
+		return false;
+	*name_r = slice_sub(*text, open + 1, close - 1);
+	*text = slice_from(*text, open + close + 1);
+	return true;
+}
+
+struct slice reply_unknown(struct slice text, const char *const *names)
+{
+	struct slice name;
+	while (take_name(&text, &name)) {
+		size_t i = 0;
+		while (names[i] != NULL && !slice_eq(name, slice_str(names[i])))
+			i++;
+		if (names[i] == NULL)
+			return name;
+	}
+	return SLICE_EMPTY;
+}
+
 static const struct reply_value *find(const struct reply_value *values, struct slice name)
 {
 	for (; values->name != NULL; values++)

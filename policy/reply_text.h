@@ -7,6 +7,10 @@
  */
 #include "base/arena.h"
 
+extern const char *const reply_names[]; /* these; NULL-terminated */
+/* The first name in braces that is none of names (NULL-terminated); empty: there is none. */
+struct slice reply_unknown(struct slice text, const char *const *names);
+
 struct reply_value {
 	const char *name;
 	struct slice value;

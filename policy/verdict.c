@@ -40,8 +40,13 @@ static bool is_relay(const struct hit *hit)
 
 double policy_score(const struct config_policy *policy, const struct hit *hit)
 {
-	const struct policy_symbol *s = policy_symbol(policy, slice_str(hit->symbol));
+	const struct policy_symbol *s = policy != NULL ? policy_symbol(policy, slice_str(hit->symbol)) : NULL;
 	return s != NULL && s->has_score ? s->score : hit->score;
+}
+
+bool policy_is_off(const struct config_policy *policy, const struct hit *hit)
+{
+	return policy != NULL && policy_skips(policy, hit->filter);
 }
 
 static enum action own_action(const struct config_policy *policy, const struct hit *hit)
@@ -58,6 +63,7 @@ struct weighed {
 	enum action action;       /* the strongest of a hit's own */
 	const struct hit *hit;    /* whose it is */
 	const struct hit *wait;   /* GREYLIST_WAIT */
+	const struct hit *asks;   /* whose action is greylist: of senders that wait */
 };
 
 struct weighing {
@@ -89,10 +95,16 @@ static struct weighed weigh(const struct verdict_input *in, const struct weighin
 			sum.wait = h;
 		enum action action = own_action(w->policy, h);
 		bool spared = early || (w->allowed && !is_firm(h));
-		if (!spared && action > ACTION_ACCEPT && action > sum.action) {
+		if (!spared && action == ACTION_GREYLIST && h != sum.wait) {
+			sum.asks = h;
+		} else if (!spared && action > ACTION_ACCEPT && action > sum.action) {
 			sum.action = action;
 			sum.hit = h;
 		}
+	}
+	if (sum.asks != NULL && sum.wait != NULL && sum.action < ACTION_GREYLIST) {
+		sum.action = ACTION_GREYLIST;
+		sum.hit = sum.wait;
 	}
 	sum.score = round(sum.score * 1000) / 1000;
 	return sum;
@@ -206,8 +218,9 @@ static void deny(const struct verdict_input *in, struct verdict *v, const struct
 	word(in, v, "deny", &denied, recipient);
 }
 
-static struct slice symbol_why(const struct verdict_input *in, const struct hit *hit)
+static struct slice symbol_why(const struct verdict_input *in, const struct weighed *sum)
 {
+	const struct hit *hit = sum->hit == sum->wait && sum->asks != NULL ? sum->asks : sum->hit;
 	return arena_copy(in->arena, slice_str(hit->symbol));
 }
 
@@ -222,7 +235,7 @@ static void rcpt_under(const struct verdict_input *in, const struct config_polic
 	v->score = sum.score;
 	if (refuses(sum.action)) {
 		conclude(in, v, sum.action, sum.hit, recipient);
-		v->why = symbol_why(in, sum.hit);
+		v->why = symbol_why(in, &sum);
 	} else if (list.denied && !role) {
 		deny(in, v, &list, recipient);
 	}
@@ -293,7 +306,7 @@ static void end_under(const struct verdict_input *in, const struct config_policy
 		deny(in, v, &list, recipient);
 	} else if (sum.hit != NULL && sum.action >= scored) {
 		conclude(in, v, sum.action, sum.hit, recipient);
-		v->why = symbol_why(in, sum.hit);
+		v->why = symbol_why(in, &sum);
 	} else if (scored != ACTION_ACCEPT) {
 		conclude(in, v, scored, scored == ACTION_GREYLIST ? sum.wait : NULL, recipient);
 		v->why = arena_printf(in->arena, "score %.1f, %s from %.1f", v->score, action_name(scored),

@@ -12,7 +12,8 @@
  * policy.deny is refused.
  *
  * Greylisting by score asks only senders to come again of whom the filter
- * greylist says that they are not known yet (GREYLIST_WAIT).
+ * greylist says that they are not known yet (GREYLIST_WAIT); likewise where the
+ * action of a symbol is greylist.
  */
 #include "message/envelope.h"
 #include "message/facts.h"
@@ -75,7 +76,9 @@ void verdict_for(const struct verdict_input *in, int recipient, struct verdict *
 
 /* The policy for this recipient (index, or -1: whatever the recipient). */
 const struct config_policy *policy_for(const struct verdict_input *in, int recipient);
-/* The score that a hit has under a policy. */
+/* The score that a hit has under a policy; its own under none (NULL). */
 double policy_score(const struct config_policy *policy, const struct hit *hit);
+/* It doesn't count there, for its filter is off. */
+bool policy_is_off(const struct config_policy *policy, const struct hit *hit);
 
 #endif

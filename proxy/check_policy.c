@@ -7,6 +7,7 @@
 #include "policy/config_tables.h"
 #include "policy/dnslist.h"
 #include "policy/policy.h"
+#include "policy/reply_text.h"
 
 struct check {
 	const struct config *config;
@@ -59,12 +60,34 @@ static void check_symbols(const struct check *c, const void *values, const char 
 
 /* ---- policies */
 
+static const char *const subject_names[] = { "score", NULL };
+
+static void check_names(const struct check *c, const void *values, const char *key, struct slice text,
+			const char *const *names)
+{
+	struct slice unknown = reply_unknown(text, names);
+	if (unknown.len > 0)
+		warn(c, values, key, arena_printf(c->config->arena, "%s: {%.*s} stands for nothing, and is said as it is", key,
+						  SLICE_ARG(unknown)));
+}
+
+static bool has_greylist(const struct config_policy *p)
+{
+	for (size_t i = 0; i < p->made->symbol_count; i++)
+		if (p->made->symbols[i].has_action && p->made->symbols[i].action == ACTION_GREYLIST)
+			return true;
+	return false;
+}
+
 static void check_one(const struct check *c, const struct config_policy *p, const void *values)
 {
 	check_symbols(c, values, "scores", &p->scores);
 	check_symbols(c, values, "actions", &p->actions);
 	check_symbols(c, values, "replies", &p->replies);
-	if (p->greylist >= 0 && policy_skips(p, "greylist"))
+	for (size_t i = 0; i < p->replies.count; i++)
+		check_names(c, values, "replies", p->replies.items[i], reply_names);
+	check_names(c, values, "subject-tag", p->subject_tag, subject_names);
+	if ((p->greylist >= 0 || has_greylist(p)) && policy_skips(p, "greylist"))
 		warn(c, values, "greylist", SLICE("greylist: filter greylist is off, so nobody is asked to come again: "
 						  "write filter greylist { enabled = on }, or use = {greylist} here"));
 }

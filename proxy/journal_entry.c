@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include "policy/journal.h"
-#include "policy/policy.h"
 #include "proxy/session_record.h"
 
 #define TEXT_MAX 300u
@@ -129,15 +128,14 @@ static void add_hits(struct buf *out, const struct scan *scan, const struct jour
 		if (h->recipient >= 0 && e->recipient >= 0 && h->recipient != e->recipient)
 			continue;
 		const struct config_policy *policy = e->verdict != NULL ? e->verdict->policy : NULL;
-		add_score(out, h->symbol, policy != NULL ? policy_score(policy, h) : h->score);
+		add_score(out, h->symbol, policy_score(policy, h));
 		if (h->action != ACTION_NONE)
 			buf_printf(out, " action=%s", action_name(h->action));
 		if (h->recipient >= 0)
 			buf_printf(out, " rcpt=%d", h->recipient + 1);
 		add_words(out, " ", phase_name(h->phase));
 		add_words(out, " ", h->filter ? h->filter : "-");
-		bool off = policy != NULL && policy_skips(policy, h->filter);
-		buf_add_str(out, h->shadow ? " in shadow: " : off ? " off for this policy: " : ": ");
+		buf_add_str(out, h->shadow ? " in shadow: " : policy_is_off(policy, h) ? " off for this policy: " : ": ");
 		journal_add_text(out, h->evidence.len ? h->evidence : slice_str(h->describe), TEXT_MAX);
 		buf_add_char(out, '\n');
 	}

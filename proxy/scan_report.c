@@ -12,7 +12,7 @@ static double rounded(double score)
 	return round(score * 1000) / 1000;
 }
 
-static void json_hits(struct json *j, const struct hits *hits)
+static void json_hits(struct json *j, const struct hits *hits, const struct config_policy *policy)
 {
 	json_key(j, "hits");
 	json_open_array(j);
@@ -20,13 +20,15 @@ static void json_hits(struct json *j, const struct hits *hits)
 		const struct hit *h = &hits->list[i];
 		json_open_object(j);
 		json_str(j, "symbol", slice_str(h->symbol));
-		json_real(j, "score", rounded(h->score));
+		json_real(j, "score", rounded(policy_score(policy, h)));
 		json_str(j, "evidence", h->evidence);
 		json_str(j, "describe", slice_str(h->describe ? h->describe : ""));
 		if (h->action != ACTION_NONE)
 			json_str(j, "action", slice_str(action_name(h->action)));
 		if (h->shadow)
 			json_flag(j, "shadow", true);
+		if (policy_is_off(policy, h))
+			json_flag(j, "off", true);
 		json_close_object(j);
 	}
 	json_close_array(j);
@@ -114,7 +116,7 @@ void scan_report_json(struct buf *out, struct slice file, const struct scan_mail
 	json_reply(&j, &r->verdict);
 	if (r->verdict.redirect.len > 0)
 		json_str(&j, "redirect", r->verdict.redirect);
-	json_hits(&j, &r->scan->hits);
+	json_hits(&j, &r->scan->hits, r->verdict.policy);
 	json_spf(&j, &r->scan->facts.spf);
 	json_dkim(&j, &r->scan->facts);
 	json_rest(&j, &r->scan->facts);
@@ -135,11 +137,13 @@ static void add_details(struct buf *out, const struct scan_mail_result *r)
 	const struct hits *hits = &r->scan->hits;
 	for (size_t i = 0; i < hits->count; i++) {
 		const struct hit *h = &hits->list[i];
-		buf_printf(out, "    %6.2f  %-28s %s", h->score, h->symbol, h->describe ? h->describe : "");
+		buf_printf(out, "    %6.2f  %-28s %s", policy_score(r->verdict.policy, h), h->symbol, h->describe ? h->describe : "");
 		if (h->action != ACTION_NONE)
 			buf_printf(out, " (%s)", action_name(h->action));
 		if (h->shadow)
 			buf_add_str(out, " (shadow)");
+		if (policy_is_off(r->verdict.policy, h))
+			buf_add_str(out, " (off)");
 		buf_add_char(out, '\n');
 		if (h->evidence.len > 0) {
 			buf_printf(out, "            %-28s ", "");

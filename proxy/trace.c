@@ -7,7 +7,6 @@
 #include "filters/spf.h"
 #include "message/authres.h"
 #include "message/encoded_word.h"
-#include "policy/policy.h"
 #include "policy/reply_text.h"
 
 static const char *protocol(const struct client *c, bool utf8)
@@ -86,7 +85,7 @@ bool trace_removes(const struct scan *scan, const struct header *header)
 /* What counts, for whoever gets the mail. */
 static bool is_told(const struct verdict *v, const struct hit *h)
 {
-	return !h->shadow && h->recipient < 0 && (v->policy == NULL || !policy_skips(v->policy, h->filter));
+	return !h->shadow && h->recipient < 0 && !policy_is_off(v->policy, h);
 }
 
 static void add_status(struct buf *out, const struct scan *scan, const struct verdict *v)

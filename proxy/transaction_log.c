@@ -55,14 +55,15 @@ static void list_recipients(const struct envelope *e, struct buf *out)
 	}
 }
 
-static void list_hits(const struct hits *hits, struct buf *out)
+static void list_hits(const struct hits *hits, const struct config_policy *policy, struct buf *out)
 {
 	for (size_t i = 0; i < hits->count; i++) {
+		const struct hit *h = &hits->list[i];
 		buf_add_str(out, i ? "," : "");
-		buf_add_str(out, hits->list[i].symbol);
+		buf_add_str(out, h->symbol);
 		buf_add_char(out, '(');
-		buf_add_decimal(out, hits->list[i].score, 2);
-		buf_add_str(out, hits->list[i].shadow ? " shadow)" : ")");
+		buf_add_decimal(out, policy_score(policy, h), 2);
+		buf_add_str(out, h->shadow ? " shadow)" : policy_is_off(policy, h) ? " off)" : ")");
 	}
 }
 
@@ -171,7 +172,7 @@ void transaction_log(const struct transaction_record *r)
 	struct line l;
 	struct buf recipients = { 0 }, hits = { 0 };
 	l.count = l.number_count = 0;
-	list_hits(&r->scan->hits, &hits);
+	list_hits(&r->scan->hits, r->verdict->policy, &hits);
 	add_envelope(&l, r, &recipients);
 	add_number(&l, "size", 0, (double)r->size);
 	add(&l, "action", slice_str(r->action));

@@ -78,7 +78,10 @@ policy default {{
   actions = {{"PILS=reject"}}
   replies = {{"reject=550 5.7.1 no", "rejct=550 5.7.1 no"}}
   greylist = 3
+  subject-tag = "[{{score}} {{scor}}]"
 }}
+policy two {{ clients = {{192.0.2.0/24}} replies = {{"reject=550 5.7.1 {{id}} {{recpient}}"}} }}
+policy three {{ clients = {{192.0.3.0/24}} actions = {{"SPF_FAIL=greylist"}} }}
 filter sender_login {{
   permit = {{"ada ada@example.org", "bob: bob", "eve:", "*: {{login}}", "x: @example.org y@example.org"}}
 }}
@@ -91,13 +94,16 @@ filter forged_from {{ names = {{"PayPal", "Post: post", "Bank: bank.example"}} }
         (9, "scores: nothing sets the symbol SPF_FIAL; did you mean SPF_FAIL?"),
         (10, "actions: nothing sets the symbol PILS; did you mean PILLS?"),
         (11, "replies: nothing sets the symbol rejct; did you mean reject?"),
-        (12, got[3][1]),
-        (15, "permit: 'ada ada@example.org' has no \"name:\" in front: it does nothing"),
-        (15, "permit: 'bob: bob' holds what can't match: it does nothing"),
-        (15, "permit: 'eve:' has nothing behind its colon: it does nothing"),
-        (17, "names: 'Post: post' holds what can't match: it does nothing"),
+        (13, "subject-tag: {scor} stands for nothing, and is said as it is"),
+        (12, got[4][1]),
+        (15, "replies: {recpient} stands for nothing, and is said as it is"),
+        (16, got[6][1]),
+        (18, "permit: 'ada ada@example.org' has no \"name:\" in front: it does nothing"),
+        (18, "permit: 'bob: bob' holds what can't match: it does nothing"),
+        (18, "permit: 'eve:' has nothing behind its colon: it does nothing"),
+        (20, "names: 'Post: post' holds what can't match: it does nothing"),
     ]
-    assert got[3][1].startswith("greylist: filter greylist is off")
+    assert got[6][1] == got[4][1] and got[4][1].startswith("greylist: filter greylist is off")
     path = conf(path.read_text() + "filter greylist { enabled = on }\n")
     assert not any("greylist" in w["message"] for w in check_json("-c", path)["warnings"])
 

@@ -78,7 +78,7 @@ def test_score_rejects_after_content(gate):
     replies, (code, text) = send(g, "eve@forged.example")
     assert replies[0][0] == 250 and code == 554 and text.startswith("5.7.1 Message refused as spam (")
     assert g.backend.messages == []
-    assert g.wait_log(r'transaction .*action=reject .*policy=default why="score [0-9.]+, reject from 12\.0"')
+    assert g.wait_log(r'transaction .*action=reject .*policy=default why="score [0-9.]+, reject from 12\.0" hits=SPF_FAIL\(20\.00\),')
 
 
 def test_deny_and_allow(gate, tmp_path):

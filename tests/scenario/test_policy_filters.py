@@ -75,6 +75,7 @@ def test_authentication_for_some(gate):
     g = gate("filter spf { enabled = off }\npolicy strict { recipients = {bob@example.org} use = {spf} actions = {\"SPF_FAIL=reject\"} }")
     assert send(g, "eve@example.org", sender="x@forged.example") == ([250], 250)
     assert "SPF_FAIL" not in g.backend.messages[0]["data"].split(b"X-Spam-Status: ")[1].split(b"\r\n\r\n")[0].decode()
+    assert g.wait_log(r"hits=.SPF_FAIL\(2\.00 off\),")
     mail = re.search(r"id (\w{12})\b", g.backend.messages[0]["data"].decode())[1]
     out = subprocess.run([g.program, "why", "-c", str(g.conf), mail], capture_output=True, text=True).stdout
     assert re.search(r"(?m)^hit +SPF_FAIL .* off for this policy: ", out), out

@@ -158,6 +158,29 @@ static void test_greylist_needs_state(void **state)
 	arena_destroy(&w.arena);
 }
 
+static void test_greylist_of_a_symbol(void **state)
+{
+	(void)state;
+	struct world w;
+	struct verdict v;
+	world_make(&w, "filter greylist { enabled = on }\npolicy default { actions = {\"A=greylist\", \"B=defer\"} }\n");
+	add_recipient(&w, "bob@example.org", true);
+	add_hit(&w, "A", 0, ACTION_NONE);
+	verdict_at_rcpt(&w.in, 0, false, &v);
+	assert_int_equal(v.action, ACTION_ACCEPT); /* who is known already */
+	add_hit(&w, "GREYLIST_WAIT", 0, ACTION_NONE);
+	w.hits.list[1].refusal = (struct refusal){ 451, "4.7.1", SLICE("in 7 seconds") };
+	verdict_at_rcpt(&w.in, 0, false, &v);
+	assert_int_equal(v.action, ACTION_GREYLIST);
+	assert_true(slice_eq(v.why, SLICE("A")) && slice_eq(v.refusal.text, SLICE("in 7 seconds")));
+	verdict_at_rcpt(&w.in, 0, true, &v);
+	assert_int_equal(v.action, ACTION_ACCEPT); /* postmaster */
+	add_hit(&w, "B", 0, ACTION_NONE);
+	verdict_at_end(&w.in, &v);
+	assert_int_equal(v.action, ACTION_DEFER);
+	arena_destroy(&w.arena);
+}
+
 static void test_symbols(void **state)
 {
 	(void)state;
@@ -510,6 +533,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_precedence), cmocka_unit_test(test_thresholds),
 		cmocka_unit_test(test_greylist_needs_state), cmocka_unit_test(test_symbols),
+		cmocka_unit_test(test_greylist_of_a_symbol),
 		cmocka_unit_test(test_no_discard_unasked), cmocka_unit_test(test_role),
 		cmocka_unit_test(test_role_score), cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_relay_and_viruses_are_firm), cmocka_unit_test(test_switches), cmocka_unit_test(test_shadow_policy),
