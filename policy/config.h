@@ -221,6 +221,17 @@ void config_check_files(const struct config *config, struct config_errors *error
  * client, everybody in relay.networks, no domain of our own … */
 void config_warnings(const struct config *config, struct config_errors *warnings);
 
+/*
+ * Adds an error about key in the section whose values these are (of
+ * settings_top, _get, _next), "key: …"; where key isn't written it is said of the
+ * section, or of the file. A warning says itself what it is about; key may
+ * be NULL there.
+ */
+void config_error_at(const struct config *config, const void *values, const char *key, struct config_errors *errors,
+		     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void config_warning_at(const struct config *config, const void *values, const char *key, struct config_errors *warnings,
+		       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
 /* Sections by title; NULL: none. */
 const struct config_tls *config_tls_find(const struct config *config, struct slice title);
 /* SMTP workers: as set, or one for each core. At least 1. */

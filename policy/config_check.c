@@ -21,22 +21,7 @@ static const struct section_values *written(const struct config *config, const s
 	return v;
 }
 
-/* An error about key in the section whose values these are. */
-static void fail(struct check *c, const void *values, const char *key, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-static void fail(struct check *c, const void *values, const char *key, const char *fmt, ...)
-{
-	struct buf text = { 0 };
-	struct slice file;
-	unsigned line;
-	va_list ap;
-	va_start(ap, fmt);
-	buf_vprintf(&text, fmt, ap);
-	va_end(ap);
-	settings_where(c->config->file, values, key, &file, &line);
-	config_error_add(c->errors, file, line, "%s: %s", key, buf_cstr(&text));
-	buf_free(&text);
-}
+#define fail(c, values, key, ...) config_error_at((c)->config, values, key, (c)->errors, __VA_ARGS__)
 
 static void fail_nth(struct check *c, const struct section *section, size_t nth, const char *key,
 		     const char *why)

@@ -13,13 +13,9 @@ struct files {
 /* Only what surely isn't there: what we may not see, those who run may. */
 static void need(struct files *f, const void *values, const char *key, struct slice path)
 {
-	struct slice file;
-	unsigned line;
 	if (path.len == 0 || access(path.data, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
 		return;
-	const char *why = strerror(errno);
-	settings_where(f->config->file, values, key, &file, &line);
-	config_error_add(f->errors, file, line, "%s: %.*s: %s", key, SLICE_ARG(path), why);
+	config_error_at(f->config, values, key, f->errors, "%.*s: %s", SLICE_ARG(path), strerror(errno));
 }
 
 static void need_certificates(struct files *f)

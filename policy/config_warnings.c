@@ -9,21 +9,7 @@ struct warn {
 	struct config_errors *list;
 };
 
-static void add(struct warn *w, const void *values, const char *key, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-static void add(struct warn *w, const void *values, const char *key, const char *fmt, ...)
-{
-	struct buf text = { 0 };
-	struct slice file;
-	unsigned line;
-	va_list ap;
-	va_start(ap, fmt);
-	buf_vprintf(&text, fmt, ap);
-	va_end(ap);
-	settings_where(w->config->file, values, key, &file, &line);
-	config_error_add(w->list, line ? file : w->config->path, line, "%s", buf_cstr(&text));
-	buf_free(&text);
-}
+#define add(w, values, key, ...) config_warning_at((w)->config, values, key, (w)->list, __VA_ARGS__)
 
 /* The values as read of the nth section of a kind, for add(). */
 static const void *nth(const struct warn *w, const struct section *section, size_t n)

@@ -79,10 +79,7 @@ struct making {
 
 static void fail(struct making *m, const char *key, const char *what, struct slice value)
 {
-	struct slice file;
-	unsigned line;
-	settings_where(m->config->file, m->written, key, &file, &line);
-	config_error_add(m->errors, file, line, "%s: '%.*s' %s", key, SLICE_ARG(value), what);
+	config_error_at(m->config, m->written, key, m->errors, "'%.*s' %s", SLICE_ARG(value), what);
 }
 
 static void add_code(struct making *m, struct dnslist *list, struct slice text)

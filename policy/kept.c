@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 #define PATH_LEN 1200
 #define ID_MAX 40u
 #define SHARE 8 /* of the size, that a process may write before it looks */
@@ -82,19 +84,6 @@ static void expire(struct slice folder, uint64_t max_size)
 
 /* ---- storing */
 
-static bool write_all(int fd, struct slice s)
-{
-	while (s.len > 0) {
-		ssize_t n = write(fd, s.data, s.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		s = slice_from(s, (size_t)n);
-	}
-	return true;
-}
-
 /* Counts what this process writes; true: it is time to look. */
 static bool is_time(uint64_t size, uint64_t max_size)
 {
@@ -123,7 +112,7 @@ void kept_store(struct slice folder, const char *id, struct slice mail, uint64_t
 	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
-	bool ok = write_all(fd, mail);
+	bool ok = file_write_all(fd, mail);
 	close(fd);
 	if (!ok || rename(part, path) != 0)
 		unlink(part);
@@ -132,17 +121,12 @@ void kept_store(struct slice folder, const char *id, struct slice mail, uint64_t
 bool kept_read(struct arena *arena, struct slice folder, struct slice id, struct slice *mail_r)
 {
 	char path[PATH_LEN];
-	struct stat st;
 	if (!path_of(folder, id, path))
 		return false;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return false;
-	size_t size = fstat(fd, &st) == 0 ? (size_t)st.st_size : 0, got = 0;
-	char *all = arena_alloc(arena, size + 1);
-	for (ssize_t n; got < size && (n = read(fd, all + got, size - got)) > 0;)
-		got += (size_t)n;
+	bool ok = file_read_fd(arena, fd, UINT32_MAX, mail_r) && mail_r->len > 0;
 	close(fd);
-	*mail_r = slice_make(all, got);
-	return size > 0 && got == size;
+	return ok;
 }

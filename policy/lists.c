@@ -1,10 +1,8 @@
 #include "policy/lists.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "message/address.h"
 #include "policy/config_tables.h"
 
@@ -231,34 +229,6 @@ bool list_has_sender(const struct list *l, const struct mailbox *sender, struct 
 
 #define FILE_MAX (256u << 20)
 
-/* The whole file in the arena; false: errno. */
-static bool read_file(struct arena *arena, const char *path, struct slice *text_r)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && fstat(fd, &st) == 0;
-	if (ok && (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX)) {
-		errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
-		ok = false;
-	}
-	size_t len = 0, size = ok ? (size_t)st.st_size : 0;
-	char *data = ok ? arena_alloc(arena, size + 1) : NULL;
-	while (ok && len < size) {
-		ssize_t n = read(fd, data + len, size - len);
-		if (n == 0)
-			break;
-		if (n < 0 && errno != EINTR)
-			ok = false;
-		len += n > 0 ? (size_t)n : 0;
-	}
-	int error = errno;
-	if (fd >= 0)
-		close(fd);
-	errno = error;
-	*text_r = slice_make(data, len);
-	return ok;
-}
-
 static size_t count_lines(struct slice text)
 {
 	size_t n = 1;
@@ -289,11 +259,9 @@ static void add_lines(struct list *list, struct slice path, struct slice text, s
 static void load(struct config *config, struct config_list *section, const void *written,
 		 struct config_errors *errors)
 {
-	struct slice text = SLICE_EMPTY, file;
-	unsigned line;
-	if (section->file.len > 0 && !read_file(config->arena, section->file.data, &text)) {
-		settings_where(config->file, written, "file", &file, &line);
-		config_error_add(errors, file, line, "file: %.*s: %s", SLICE_ARG(section->file), strerror(errno));
+	struct slice text = SLICE_EMPTY;
+	if (section->file.len > 0 && !file_read(config->arena, section->file.data, FILE_MAX, &text)) {
+		config_error_at(config, written, "file", errors, "%.*s: %s", SLICE_ARG(section->file), strerror(errno));
 	}
 	struct list *list = list_create(config->arena, (enum list_type)section->type,
 					count_lines(text) + section->entries.count);
@@ -302,8 +270,7 @@ static void load(struct config *config, struct config_list *section, const void 
 		struct slice entry = slice_trim(section->entries.items[i]);
 		if (list_add(list, entry))
 			continue;
-		settings_where(config->file, written, "entries", &file, &line);
-		config_error_add(errors, file, line, "entries: '%.*s' is not %s", SLICE_ARG(entry), kinds[list->type]);
+		config_error_at(config, written, "entries", errors, "'%.*s' is not %s", SLICE_ARG(entry), kinds[list->type]);
 	}
 	section->loaded = list;
 }

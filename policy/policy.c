@@ -184,20 +184,7 @@ struct making {
 	struct config_errors *errors;
 };
 
-static void fail(struct making *m, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static void fail(struct making *m, const char *key, const char *fmt, ...)
-{
-	struct buf text = { 0 };
-	struct slice file;
-	unsigned line;
-	va_list ap;
-	va_start(ap, fmt);
-	buf_vprintf(&text, fmt, ap);
-	va_end(ap);
-	settings_where(m->config->file, m->written, key, &file, &line);
-	config_error_add(m->errors, file, line, "%s: %s", key, buf_cstr(&text));
-	buf_free(&text);
-}
+#define fail(m, key, ...) config_error_at((m)->config, (m)->written, key, (m)->errors, __VA_ARGS__)
 
 /* Not sorted yet: linear. */
 static struct policy_symbol *entry(struct making *m, struct slice name)
@@ -221,7 +208,8 @@ static bool read_score(struct making *m, struct policy_symbol *s, struct slice v
 static bool read_action(struct making *m, struct policy_symbol *s, struct slice value)
 {
 	static const enum action allowed[] = {
-		ACTION_NONE, ACTION_TAG, ACTION_GREYLIST, ACTION_REDIRECT, ACTION_QUARANTINE, ACTION_DEFER, ACTION_REJECT, ACTION_DISCARD,
+		ACTION_NONE, ACTION_TAG, ACTION_GREYLIST, ACTION_REDIRECT,
+		ACTION_QUARANTINE, ACTION_DEFER, ACTION_REJECT, ACTION_DISCARD,
 	};
 	(void)m;
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++)
@@ -395,7 +383,8 @@ static void make(struct making *m, struct config_policy *p)
 	m->made = arena_new(m->config->arena, struct policy_made);
 	m->made->symbols = arena_array(m->config->arena, struct policy_symbol, most);
 	read_list(m, "scores", &p->scores, "SYMBOL=NUMBER", read_score);
-	read_list(m, "actions", &p->actions, "SYMBOL=none, tag, greylist, redirect, quarantine, defer, reject or discard", read_action);
+	read_list(m, "actions", &p->actions, "SYMBOL=none, tag, greylist, redirect, quarantine, defer, reject or discard",
+		  read_action);
 	read_list(m, "replies", &p->replies, "SYMBOL=550 5.7.1 text, in ASCII, on 8 lines at most, and its code fits",
 		  read_reply);
 	if (m->made->symbol_count > 0)

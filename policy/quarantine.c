@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 
 #define PATH_LEN 1400
 #define ID_MAX 40u
@@ -47,17 +48,6 @@ static void day_of(int64_t when, char day[16])
 static bool is_day(const char *name)
 {
 	return strlen(name) == 10 && name[4] == '-' && name[7] == '-' && strspn(name, "0123456789-") == 10;
-}
-
-static bool sync_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-	int e = errno;
-	if (fd >= 0)
-		close(fd);
-	errno = e;
-	return ok;
 }
 
 /* ---- the lines in front */
@@ -183,25 +173,12 @@ static size_t read_head(struct arena *arena, struct slice all, struct quarantine
 
 /* ---- storing */
 
-static bool write_all(int fd, struct slice s)
-{
-	while (s.len > 0) {
-		ssize_t n = write(fd, s.data, s.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		s = slice_from(s, (size_t)n);
-	}
-	return true;
-}
-
 static bool write_file(const char *path, const struct quarantine_entry *e, struct slice added, struct slice content)
 {
 	struct buf head = { 0 };
 	add_head(&head, e);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-	bool ok = fd >= 0 && write_all(fd, buf_slice(&head)) && write_all(fd, added) && write_all(fd, content) &&
+	bool ok = fd >= 0 && file_write_all(fd, buf_slice(&head)) && file_write_all(fd, added) && file_write_all(fd, content) &&
 		  fsync(fd) == 0;
 	int error = errno;
 	if (fd >= 0)
@@ -238,7 +215,7 @@ bool quarantine_store(const char *dir, const struct quarantine_entry *e, struct 
 		return false;
 	}
 	/* Whoever made the day's folder may have been killed before it synced that. */
-	if (!sync_folder(folder) || !sync_folder(dir))
+	if (!file_sync_folder(folder) || !file_sync_folder(dir))
 		return fail(error_r, "can't be synced", folder);
 	return true;
 }
@@ -423,7 +400,7 @@ bool quarantine_mark_released(const char *dir, const struct quarantine_open *o, 
 	snprintf(to, sizeof(to), "%s.released", from);
 	if (rename(from, to) != 0)
 		return fail(error_r, "can't be marked as released", from);
-	return sync_folder(folder) || fail(error_r, "can't be synced", folder);
+	return file_sync_folder(folder) || fail(error_r, "can't be synced", folder);
 }
 
 /* ---- expiring */

@@ -15,13 +15,7 @@ struct check {
 	struct config_errors *warnings;
 };
 
-static void warn(const struct check *c, const void *values, const char *key, struct slice text)
-{
-	struct slice file;
-	unsigned line;
-	settings_where(c->config->file, values, key, &file, &line);
-	config_error_add(c->warnings, line ? file : c->config->path, line, "%.*s", SLICE_ARG(text));
-}
+#define warn(c, values, key, ...) config_warning_at((c)->config, values, key, (c)->warnings, __VA_ARGS__)
 
 /* ---- symbols */
 
@@ -52,9 +46,8 @@ static void check_symbols(const struct check *c, const void *values, const char 
 		try_all(c, &n, strcmp(key, "replies") == 0);
 		if (slice_eq(n.best, name))
 			continue;
-		warn(c, values, key, arena_printf(c->config->arena, "%s: nothing sets the symbol %.*s%s%.*s%s", key,
-						  SLICE_ARG(name), n.best.len ? "; did you mean " : "",
-						  SLICE_ARG(n.best), n.best.len ? "?" : ""));
+		warn(c, values, key, "%s: nothing sets the symbol %.*s%s%.*s%s", key, SLICE_ARG(name),
+		     n.best.len ? "; did you mean " : "", SLICE_ARG(n.best), n.best.len ? "?" : "");
 	}
 }
 
@@ -67,8 +60,7 @@ static void check_names(const struct check *c, const void *values, const char *k
 {
 	struct slice unknown = reply_unknown(text, names);
 	if (unknown.len > 0)
-		warn(c, values, key, arena_printf(c->config->arena, "%s: {%.*s} stands for nothing, and is said as it is", key,
-						  SLICE_ARG(unknown)));
+		warn(c, values, key, "%s: {%.*s} stands for nothing, and is said as it is", key, SLICE_ARG(unknown));
 }
 
 static bool has_greylist(const struct config_policy *p)
@@ -88,8 +80,8 @@ static void check_one(const struct check *c, const struct config_policy *p, cons
 		check_names(c, values, "replies", p->replies.items[i], reply_names);
 	check_names(c, values, "subject-tag", p->subject_tag, subject_names);
 	if ((p->greylist >= 0 || has_greylist(p)) && policy_skips(p, "greylist"))
-		warn(c, values, "greylist", SLICE("greylist: filter greylist is off, so nobody is asked to come again: "
-						  "write filter greylist { enabled = on }, or use = {greylist} here"));
+		warn(c, values, "greylist", "greylist: filter greylist is off, so nobody is asked to come again: "
+		     "write filter greylist { enabled = on }, or use = {greylist} here");
 }
 
 static void check_policies(const struct check *c)
@@ -141,8 +133,8 @@ static void check_texts(const struct check *c, const char *filter, const char *k
 		for (size_t k = 0; k < list->count; k++) {
 			const char *wrong = what_is_wrong(list->items[k], good);
 			if (wrong != NULL)
-				warn(c, f->values, key, arena_printf(c->config->arena, "%s: '%.*s' %s: it does nothing", key,
-								     SLICE_ARG(list->items[k]), wrong));
+				warn(c, f->values, key, "%s: '%.*s' %s: it does nothing", key, SLICE_ARG(list->items[k]),
+				     wrong);
 		}
 	}
 }

@@ -75,17 +75,14 @@ static void note_leaks(struct check_report *r)
 	const struct config_relay *relay = r->config->relay;
 	const struct relay_leak *leak = r->relay.leaks;
 	const char *key = "domains";
-	struct slice file;
-	unsigned line;
 	if (r->relay.leaks_seen == 0)
 		return;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (slice_find(leak->reason, slice_str(keys[i])) != SLICE_NPOS)
 			key = keys[i];
-	settings_where(r->config->file, relay, key, &file, &line);
-	config_error_add(&r->errors, line ? file : r->config->path, line,
-			 "open relay: %zu of %zu probes by strangers would be relayed; %.*s", r->relay.leaks_seen,
-			 r->relay.probes, SLICE_ARG(leak->reason));
+	config_warning_at(r->config, relay, key, &r->errors,
+			  "open relay: %zu of %zu probes by strangers would be relayed; %.*s", r->relay.leaks_seen,
+			  r->relay.probes, SLICE_ARG(leak->reason));
 }
 
 static void test_relay(struct check_report *r)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "filters/pipeline.h"
 #include "policy/config_tables.h"
 #include "proxy/cli_config.h"
@@ -106,21 +107,6 @@ static void find_filters(struct promote *p, struct slice name)
 	}
 }
 
-static bool read_file(struct arena *arena, struct slice path, struct slice *all_r)
-{
-	struct stat st;
-	int fd = open(arena_str(arena, path), O_RDONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-	size_t size = ok ? (size_t)st.st_size : 0, got = 0;
-	char *all = arena_alloc(arena, size + 1);
-	for (ssize_t n; got < size && (n = read(fd, all + got, size - got)) > 0;)
-		got += (size_t)n;
-	if (fd >= 0)
-		close(fd);
-	*all_r = slice_make(all, got);
-	return ok && got == size;
-}
-
 static struct slice next_word(struct slice *rest)
 {
 	struct slice s = slice_trim_left(*rest);
@@ -160,7 +146,7 @@ static void find_in_file(struct promote *p, struct slice path, struct slice rule
 	struct slice rest, line, other;
 	struct change c = { .what = arena_printf(p->arena, "rule %.*s", SLICE_ARG(rule)), .file = path, .of_rule = true,
 			    .rule = rule };
-	if (p->files++ >= FILES_MAX || !read_file(p->arena, path, &rest))
+	if (p->files++ >= FILES_MAX || !file_read(p->arena, arena_str(p->arena, path), RULE_FILE_MAX, &rest))
 		return;
 	while (rest.data != NULL && slice_split(&rest, '\n', &line)) {
 		c.line++;
@@ -258,17 +244,6 @@ static bool change_text(const struct change *c, struct slice all, struct buf *li
 
 /* ---- writing it */
 
-static bool write_all(int fd, struct slice s)
-{
-	while (s.len > 0) {
-		ssize_t n = write(fd, s.data, s.len);
-		if (n <= 0 && errno != EINTR)
-			return false;
-		s = slice_from(s, n > 0 ? (size_t)n : 0);
-	}
-	return true;
-}
-
 /* Owner, group and mode stay. A link stays one: what it points to is replaced. */
 static bool replace_file(const char *path, struct slice text)
 {
@@ -281,7 +256,7 @@ static bool replace_file(const char *path, struct slice text)
 	if (fd < 0)
 		return false;
 	bool owned = fchown(fd, st.st_uid, st.st_gid) == 0 || (geteuid() == st.st_uid && getegid() == st.st_gid);
-	bool ok = owned && fchmod(fd, st.st_mode & 07777) == 0 && write_all(fd, text) && fsync(fd) == 0;
+	bool ok = owned && fchmod(fd, st.st_mode & 07777) == 0 && file_write_all(fd, text) && fsync(fd) == 0;
 	ok = close(fd) == 0 && ok && rename(part, real) == 0;
 	int error = errno;
 	if (!ok)
@@ -295,7 +270,7 @@ static int apply(struct promote *p, const struct change *c)
 	struct buf was = { 0 }, is = { 0 }, text = { 0 };
 	struct slice all;
 	int status = EX_OK;
-	if (!read_file(p->arena, c->file, &all) || !change_text(c, all, &was, &is, &text)) {
+	if (!file_read(p->arena, arena_str(p->arena, c->file), RULE_FILE_MAX, &all) || !change_text(c, all, &was, &is, &text)) {
 		printf("%.*s: take `shadow = on` out by hand: %.*s:%u\n", SLICE_ARG(c->what), SLICE_ARG(c->file), c->line);
 		status = EX_UNAVAILABLE;
 	} else {

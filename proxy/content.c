@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 
 struct content {
 	struct buf memory;     /* all of it, or what is not yet in the file */
@@ -69,25 +70,11 @@ static int open_unlinked(const char *spool)
 	return fd;
 }
 
-static bool write_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		data += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 static bool flush(struct content *c)
 {
 	if (c->memory.len == 0)
 		return true;
-	if (!write_all(c->fd, c->memory.data, c->memory.len))
+	if (!file_write_all(c->fd, buf_slice(&c->memory)))
 		return false;
 	c->in_file += c->memory.len;
 	buf_clear(&c->memory);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "proxy/delivery_private.h"
 
 #define PIECE (1u << 20)
@@ -74,40 +75,15 @@ static void name_file(struct maildir *m)
 
 /* ---- what runs on a thread */
 
-static bool write_all(int fd, const struct buf *b)
-{
-	size_t done = 0;
-	while (done < b->len) {
-		ssize_t n = write(fd, b->data + done, b->len - done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += (size_t)n;
-	}
-	return true;
-}
-
-static bool sync_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-	int error = errno;
-	if (fd >= 0)
-		close(fd);
-	errno = error;
-	return ok;
-}
-
 static bool sync_parent(const char *dir)
 {
 	char path[1100];
 	snprintf(path, sizeof(path), "%s", dir);
 	char *slash = strrchr(path, '/');
 	if (slash == NULL)
-		return sync_folder(".");
+		return file_sync_folder(".");
 	slash[slash == path] = '\0';
-	return sync_folder(path);
+	return file_sync_folder(path);
 }
 
 /* A folder that a crash can take away holds no mail. */
@@ -120,7 +96,7 @@ static bool make_folders(struct maildir *m)
 		snprintf(path, sizeof(path), "%s/%s", m->dir, subs[i]);
 		made_sub |= mkdir(path, 0700) == 0;
 	}
-	return (!made || sync_parent(m->dir)) && (!made_sub || sync_folder(m->dir));
+	return (!made || sync_parent(m->dir)) && (!made_sub || file_sync_folder(m->dir));
 }
 
 static bool open_file(struct maildir *m)
@@ -167,7 +143,7 @@ static bool write_piece(struct maildir *m)
 	m->what = "write";
 	for (size_t i = 0; i < 3 && out.len < PIECE / 2; i++)
 		add_lf(&out, take_piece(&m->parts[i]));
-	bool ok = write_all(m->fd, &out);
+	bool ok = file_write_all(m->fd, buf_slice(&out));
 	int error = errno;
 	m->size += out.len;
 	buf_free(&out);
@@ -186,7 +162,7 @@ static bool sync_new(struct maildir *m)
 	char path[1100];
 	m->what = "sync of new/";
 	snprintf(path, sizeof(path), "%s/new", m->dir);
-	return sync_folder(path);
+	return file_sync_folder(path);
 }
 
 /* All of it in one go; it reads nothing of the transaction's. */

@@ -137,7 +137,8 @@ static void add_details(struct buf *out, const struct scan_mail_result *r)
 	const struct hits *hits = &r->scan->hits;
 	for (size_t i = 0; i < hits->count; i++) {
 		const struct hit *h = &hits->list[i];
-		buf_printf(out, "    %6.2f  %-28s %s", policy_score(r->verdict.policy, h), h->symbol, h->describe ? h->describe : "");
+		buf_printf(out, "    %6.2f  %-28s %s", policy_score(r->verdict.policy, h), h->symbol,
+			   h->describe ? h->describe : "");
 		if (h->action != ACTION_NONE)
 			buf_printf(out, " (%s)", action_name(h->action));
 		if (h->shadow)

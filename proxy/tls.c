@@ -183,10 +183,7 @@ struct tls_check {
 static void complain(const struct tls_check *c, struct config_errors *errors, const char *key, struct slice path,
 		     const char *why)
 {
-	struct slice file;
-	unsigned line;
-	settings_where(c->config->file, c->values, key, &file, &line);
-	config_error_add(errors, line ? file : c->config->path, line, "%s: %.*s: %s", key, SLICE_ARG(path), why);
+	config_error_at(c->config, c->values, key, errors, "%.*s: %s", SLICE_ARG(path), why);
 }
 
 static void check_dates(const struct tls_check *c, struct config_errors *dated, struct slice path, X509 *cert)
