@@ -67,8 +67,10 @@ static void keep_first(struct slice *first, struct slice domain)
 static void claim(struct claims *c, struct slice domain, bool is_address)
 {
 	struct slice author = c->scan->facts.author.domain;
+	if (c->seen++ >= CLAIMS_MAX)
+		return;
 	bool ours = forged_is_own(c->scan, domain), listed = forged_is_protected(c->settings, domain);
-	if (c->seen++ >= CLAIMS_MAX || (!ours && author.len > 0 && forged_same_organisation(domain, author)))
+	if (!ours && author.len > 0 && forged_same_organisation(domain, author))
 		return;
 	if (!ours && !listed && c->seen <= LOOKS_MAX)
 		listed = forged_lookalike(c->scan, c->settings, domain, &ours).len > 0;
@@ -164,6 +166,8 @@ static void check_claims(struct scan *scan, const struct forged_settings *s, con
 
 /* ---- listed names ---- */
 
+#define LOOK_MAX 1000 /* octets of a name; nobody is shown more */
+
 /* needle, its spaces left out, in hay from the begin of a word to the end of
  * one: "p a y pal" is PayPal, "paypalooza" is not. */
 static bool has_words(struct slice hay, struct slice needle)
@@ -202,6 +206,7 @@ static void check_listed_names(struct scan *scan, const struct forged_settings *
 {
 	struct slice domain = scan->facts.author.domain;
 	struct slice look = s->names.count > 0 ? skeleton_words(scan->arena, shown) : SLICE_EMPTY;
+	look = slice_head(look, LOOK_MAX);
 	for (size_t i = 0; look.len > 0 && i < s->names.count; i++) {
 		struct slice entry = s->names.items[i];
 		size_t colon = slice_rchr(entry, ':');

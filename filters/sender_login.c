@@ -154,15 +154,28 @@ static struct slice refusal_text(const struct scan *scan, struct slice template,
 	return text;
 }
 
-static void not_permitted(struct scan *scan, const char *symbol, struct slice address)
+static void not_permitted(struct scan *scan, const char *symbol, struct slice what, struct slice text)
 {
 	const struct sender_login_settings *s = scan_settings(scan);
-	struct hit *hit = scan_hit(scan, symbol, "%.*s as %.*s", SLICE_ARG(scan->client.login),
-				   SLICE_ARG(address));
+	struct hit *hit = scan_hit(scan, symbol, "%.*s as %.*s", SLICE_ARG(scan->client.login), SLICE_ARG(what));
 	if (!s->enforce)
 		return;
 	hit->action = ACTION_REJECT;
-	hit->refusal = (struct refusal){ 553, "5.7.1", refusal_text(scan, s->text, address) };
+	hit->refusal = (struct refusal){ 553, "5.7.1", text };
+}
+
+static void foreign_address(struct scan *scan, const char *symbol, struct slice address)
+{
+	const struct sender_login_settings *s = scan_settings(scan);
+	not_permitted(scan, symbol, address, refusal_text(scan, s->text, address));
+}
+
+/* Nobody, several, or one in doubt: not the login's, whoever it is. */
+static void no_author(struct scan *scan, struct slice reason)
+{
+	not_permitted(scan, "LOGIN_FROM", reason,
+		      arena_printf(scan->arena, "From must hold an address of user %.*s: %.*s",
+				   SLICE_ARG(scan->client.login), SLICE_ARG(reason)));
 }
 
 struct search {
@@ -188,7 +201,8 @@ static bool find_in_value(struct scan *scan, struct slice value, struct slice *a
 	mailbox_list_parse(scan->arena, value, &list);
 	for (size_t i = 0; i < list.count; i++)
 		if (!permitted(scan, &list.items[i].mailbox)) {
-			*address_r = list.items[i].mailbox.text;
+			const struct list_mailbox *m = &list.items[i];
+			*address_r = m->mailbox.text.len > 0 ? m->mailbox.text : m->display;
 			return true;
 		}
 	if (list.problems & MAILBOX_DOUBTFUL)
@@ -202,8 +216,12 @@ static bool find_foreign(struct scan *scan, struct slice name, struct slice *add
 	const struct header *h;
 	enum author_spelling spelling;
 	for (size_t n = 0; (h = author_field(&scan->message, name, n, &spelling)) != NULL; n++)
-		if (n == FIELDS_MAX || find_in_value(scan, author_field_value(h), address_r))
+		if (n == FIELDS_MAX) {
+			*address_r = SLICE("of too many fields");
 			return true;
+		} else if (find_in_value(scan, author_field_value(h), address_r)) {
+			return true;
+		}
 	return false;
 }
 
@@ -214,9 +232,9 @@ static void check_header(struct scan *scan)
 	if (!s->header)
 		return;
 	if (find_foreign(scan, SLICE("From"), &address) || find_foreign(scan, SLICE("Sender"), &address))
-		not_permitted(scan, "LOGIN_FROM", address);
+		foreign_address(scan, "LOGIN_FROM", address);
 	else if (scan->facts.author.domain.len == 0)
-		not_permitted(scan, "LOGIN_FROM", scan->facts.author.reason);
+		no_author(scan, scan->facts.author.reason);
 }
 
 static enum step step(struct scan *scan, void *state, enum phase phase)
@@ -228,7 +246,7 @@ static enum step step(struct scan *scan, void *state, enum phase phase)
 	if (phase == PHASE_HEADERS)
 		check_header(scan);
 	else if (scan->envelope.sender.text.len > 0 && !permitted(scan, &scan->envelope.sender))
-		not_permitted(scan, "LOGIN_SENDER", scan->envelope.sender.text);
+		foreign_address(scan, "LOGIN_SENDER", scan->envelope.sender.text);
 	return STEP_DONE;
 }
 

@@ -14,6 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (text.len > 18 * size) /* NFKC's longest is 18 (UTR 15), from three octets */
 		abort();
 	skeleton_confusable(arena, in);
+	struct slice words = skeleton_words(arena, in);
+	if (slice_find(words, SLICE("  ")) != SLICE_NPOS || slice_trim(words).len != words.len)
+		abort();
 	skeleton_domain(arena, in);
 	skeleton_signs(in);
 	arena_destroy(&arena);

@@ -7,6 +7,7 @@
 
 #include "filters/spf_check.h"
 #include "filters/spf_record.h"
+#include "filters/spf_rewrite.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -72,6 +73,21 @@ static void evaluate(struct slice record, const char *client)
 	arena_destroy(&arena);
 }
 
+/* What comes of a well-formed record is one, and comes to itself. */
+static void rewrite(const struct spf_record *record, const char *client, bool networks)
+{
+	struct arena *arena = arena_create();
+	struct ip ip;
+	struct spf_record again;
+	struct spf_syntax_error error;
+	need(ip_parse(slice_str(client), &ip));
+	const struct spf_rewriting how = { &ip, SLICE("any-1."), networks };
+	struct slice text = spf_rewrite(arena, record, &how);
+	need(spf_record_check(text, &again, &error));
+	need(slice_eq(spf_rewrite(arena, &again, &how), text));
+	arena_destroy(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice text = slice_make(data, size);
@@ -82,6 +98,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct slice rest = record.terms;
 		while (spf_term_next(&rest, &term))
 			need(term.text.data >= text.data && term.text.data + term.text.len <= text.data + text.len);
+		rewrite(&record, "192.0.2.9", false);
+		rewrite(&record, "2001:db8::9", true);
 	}
 	evaluate(text, "192.0.2.9");
 	evaluate(text, "2001:db8::9");

@@ -106,6 +106,8 @@ static const struct {
 	  SLICE("From: alice@example.org, bob@example.org\r\n"), ACTION_REJECT, "LOGIN_FROM" },
 	{ "another's Sender", "", "alice@example.org", "alice@example.org", true,
 	  SLICE("From: alice@example.org\r\nSender: bob@example.org\r\n"), ACTION_REJECT, "LOGIN_FROM" },
+	{ "a name without an address beside", "", "alice@example.org", "alice@example.org", true,
+	  SLICE("From: Smith, Alice <alice@example.org>\r\n"), ACTION_REJECT, "LOGIN_FROM" },
 	{ "another's in a third Sender", "", "alice@example.org", "alice@example.org", true,
 	  SLICE("From: alice@example.org\r\nSender: alice@example.org\r\nSender: alice@example.org\r\n"
 		"Sender: bob@example.org\r\n"),
