@@ -67,12 +67,14 @@ const struct section *const *filter_sections_of(struct arena *arena, const struc
 
 bool filter_is_on(const struct config *config, const char *name)
 {
+	const struct slice wanted = slice_str(name);
 	for (size_t i = 0; i < config->filter_count; i++) {
 		const struct config_filter *f = &config->filters[i];
 		const struct filter_common *common = f->values;
-		const struct filter *filter = filter_find(f->name);
-		if (slice_eq(f->name, slice_str(name)))
-			return common == NULL || common->enabled || f->used || (filter != NULL && filter->always);
+		if (f->name.len != wanted.len || !slice_eq(f->name, wanted))
+			continue;
+		const struct filter *filter = common == NULL || common->enabled || f->used ? NULL : filter_find(f->name);
+		return common == NULL || common->enabled || f->used || (filter != NULL && filter->always);
 	}
 	return true;
 }
