@@ -58,7 +58,7 @@ bool wait_answers(struct wait *wait, int64_t deadline_ms);
  * for later phases stays so. */
 void wait_run(struct wait *wait, struct scan *scan, enum phase upto, int64_t deadline_ms);
 /* As wait_run; while it takes long, tell(arg) is called now and again. */
-#define WAIT_TELL_MS 10000
+#define WAIT_TELL_MS 5000 /* Sendmail is patient for 10 s, unless told otherwise */
 void wait_run_telling(struct wait *wait, struct scan *scan, enum phase upto, int64_t deadline_ms,
 		      void (*tell)(void *arg), void *arg);
 /* Advances the scan as far as it goes without waiting, with the answers that

@@ -115,10 +115,10 @@ def test_servers_wait_as_long_as_they_hear_of_us(place):
         replies[name] = send(port)
 
     with FakeClamd(place / "clamd") as clamd, FakeBackend() as backend, \
-            MilterGate(place / "gate", limits="end-deadline = 17s", extra=STRANGERS + f"""
+            MilterGate(place / "gate", limits="end-deadline = 11s", extra=STRANGERS + f"""
 filter clamd {{ enabled = on  timeout = 60s  address = "unix:{place}/clamd" }}""") as gate, \
-            Postfix(place / "pf", extra=main_cf(gate.unix, more="milter_content_timeout = 15s\nmilter_command_timeout = 15s")) as postfix, \
-            Sendmail(place / "sm", backend.port, "", filters=input_filter(gate.unix, "C:10s;S:15s;R:15s;E:2m")) as sendmail:
+            Postfix(place / "pf", extra=main_cf(gate.unix, more="milter_content_timeout = 9s\nmilter_command_timeout = 9s")) as postfix, \
+            Sendmail(place / "sm", backend.port, "", filters=input_filter(gate.unix, "C:10s;S:9s;R:9s;E:2m")) as sendmail:
         clamd.behave = "silent"
         threads = [threading.Thread(target=one, args=a) for a in (("Postfix", postfix.port), ("Sendmail", sendmail.port))]
         for t in threads:
