@@ -135,14 +135,34 @@ static struct slice cut_part(struct slice s, size_t max, const char *places, boo
 
 /* Body. */
 
+static bool is_graphic(struct slice s, size_t i)
+{
+	return i < s.len && s.data[i] > ' ' && s.data[i] < 0x7f;
+}
+
+/* What stays as it is: words, and single spaces between them. */
+static size_t plain_len(struct slice s)
+{
+	size_t i = 0;
+	while (i < s.len) {
+		if (is_graphic(s, i))
+			i++;
+		else if (s.data[i] == ' ' && is_graphic(s, i + 1))
+			i += 2;
+		else if (text_space_len(slice_from(s, i)) == 0)
+			i++;
+		else
+			break;
+	}
+	return i;
+}
+
 /* Each run of white space is one space; where an empty line is in it, that is one line end, and what
  * stands before and after it one space each. */
 static void add_normalised(struct buf *out, struct slice s)
 {
 	while (s.len > 0) {
-		size_t i = 0, lines = 0, n;
-		while (i < s.len && ((s.data[i] > ' ' && s.data[i] < 0x7f) || text_space_len(slice_from(s, i)) == 0))
-			i++;
+		size_t i = plain_len(s), lines = 0, n;
 		buf_add(out, s.data, i);
 		s = slice_from(s, i);
 		if (s.len == 0)
@@ -236,13 +256,26 @@ static struct text finish_body(struct composer *c, struct buf *raw, const struct
 	return t;
 }
 
+/* Without HTML all is visible: the body without its subject. */
+static struct text behind_subject(const struct text *body, size_t subject_len)
+{
+	struct text t = { .all = slice_from(body->all, subject_len + 1), .pieces = body->pieces, .count = body->count };
+	for (; t.count > 0 && t.pieces[0].data < t.all.data; t.count--)
+		t.pieces++;
+	return t;
+}
+
 static void make_bodies(struct composer *c)
 {
 	struct bodies b = { .all = { 0 } };
 	struct slice subject = subject_of(c);
 	collect_bodies(c, &b);
 	c->decoded->body = finish_body(c, &b.all, &subject);
-	c->decoded->visible = finish_body(c, &b.visible, NULL);
+	if (c->decoded->html_count == 0)
+		c->decoded->visible = behind_subject(&c->decoded->body, subject.len);
+	else
+		c->decoded->visible = finish_body(c, &b.visible, NULL);
+	buf_free(&b.visible);
 	c->decoded->hidden = finish_body(c, &b.hidden, NULL);
 }
 
