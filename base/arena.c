@@ -57,12 +57,6 @@ void *xrealloc(void *old, size_t size)
 	return p;
 }
 
-char *xstrdup(const char *s)
-{
-	size_t len = strlen(s) + 1;
-	return memcpy(xmalloc(len), s, len);
-}
-
 struct arena *arena_create(void)
 {
 	return xcalloc(1, sizeof(struct arena));

@@ -41,6 +41,5 @@ size_t arena_size(const struct arena *arena);
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *p, size_t size);
-char *xstrdup(const char *s);
 
 #endif

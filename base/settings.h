@@ -135,8 +135,6 @@ void *settings_defaults(struct arena *arena, const struct section *section);
  * else where their section begins; else line 0. key NULL: the section. */
 void settings_where(const struct settings_file *file, const void *values, const char *key,
 		    struct slice *file_r, unsigned *line_r);
-/* The name of a value of an enumeration; "?" if it has none. */
-const char *setting_value_name(const struct setting_value *values, int value);
 
 /* The expanded text: reading it again with settings_read gives the same
  * values and the same file:line (the map travels with it). */

@@ -119,12 +119,6 @@ static size_t word_length(struct slice s)
 	return len;
 }
 
-bool lexer_is_word(struct slice text)
-{
-	return text.len > 0 && word_length(text) == text.len && !slice_starts(text, SLICE("//")) &&
-	       !slice_starts(text, SLICE("/*")) && text.data[text.len - 1] != '+';
-}
-
 static struct token lex_word(struct lexer *l)
 {
 	struct slice word = slice_head(l->rest, word_length(l->rest));

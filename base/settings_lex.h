@@ -43,8 +43,6 @@ struct lexer {
 struct lexer lexer_begin(struct arena *arena, struct slice file, struct slice text);
 struct token lexer_next(struct lexer *lexer);
 
-/* True for what may be a word of its own, without quotes. */
-bool lexer_is_word(struct slice text);
 /* Appends text as a "string" that reads back the same, in libconfuse too. */
 struct buf;
 void lexer_add_quoted(struct buf *out, struct slice text);

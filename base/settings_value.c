@@ -193,11 +193,6 @@ static const char *const TYPES[] = {
 	[SETTING_ENDPOINT] = ENDPOINTS,
 };
 
-const char *settings_type_text(enum setting_type type)
-{
-	return TYPES[type];
-}
-
 void settings_add_limit(struct buf *out, enum setting_type type, double value)
 {
 	const struct unit *units = type == SETTING_SIZE ? SIZES : type == SETTING_TIME ? TIMES : NULL;
@@ -312,14 +307,6 @@ static bool parse_mode(struct slice text, int64_t *mode_r)
 	}
 	*mode_r = mode;
 	return text.len >= 3 && text.len <= 4 && mode <= 0777;
-}
-
-const char *setting_value_name(const struct setting_value *values, int value)
-{
-	for (; values != NULL && values->name != NULL; values++)
-		if (values->value == value)
-			return values->name;
-	return "?";
 }
 
 static bool convert_scalar(struct arena *arena, const struct setting *s, struct slice text, void *dest,

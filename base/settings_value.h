@@ -16,8 +16,6 @@ void settings_convert(struct arena *arena, const struct setting *setting, const 
 /* The setting's default; an unreadable one is a bug: the process ends. */
 void settings_default(struct arena *arena, const struct setting *setting, void *dest);
 
-/* What values a setting takes, for people: "a size (64k, 50mb, 1g)". */
-const char *settings_type_text(enum setting_type type);
 /* A limit (min, max) of that type as one would write it: "1h", "64k", "0.5". */
 void settings_add_limit(struct buf *out, enum setting_type type, double value);
 

@@ -10,6 +10,7 @@
 #include "message/charset.h"
 #include "message/encoded_word.h"
 #include "message/mime_gmime.h"
+#include "message/skeleton.h"
 #include "message/text_space.h"
 
 #define DEFAULT_BODY_PART 50000u
@@ -400,5 +401,5 @@ void message_decode_preload(void)
 	charset_preload();
 	mime_gmime_start();
 	attachment_preload();
-
+	skeleton_preload();
 }

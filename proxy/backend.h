@@ -91,10 +91,8 @@ void backend_on_drained(struct backend_conn *conn, size_t low, void (*fn)(void *
 
 bool backend_conn_usable(const struct backend_conn *conn); /* not known to be closed by the other side */
 bool backend_conn_quiet(const struct backend_conn *conn);  /* usable, and nothing has come from it: asks the kernel */
-bool backend_conn_reused(const struct backend_conn *conn); /* it was idle before */
 const struct backend_caps *backend_conn_caps(const struct backend_conn *conn);
 struct backend *backend_conn_backend(const struct backend_conn *conn);
-const char *backend_conn_peer(const struct backend_conn *conn); /* for the log */
 
 /* The user is done with it: after RSET or a finished transaction (clean) it
  * may go to the idle ones; else, or where an identity rides on it, it gets

@@ -294,11 +294,6 @@ bool backend_conn_quiet(const struct backend_conn *conn)
 	return !conn->closed && stream_quiet(conn->stream);
 }
 
-bool backend_conn_reused(const struct backend_conn *conn)
-{
-	return conn->reused;
-}
-
 const struct backend_caps *backend_conn_caps(const struct backend_conn *conn)
 {
 	return &conn->caps;
@@ -307,11 +302,6 @@ const struct backend_caps *backend_conn_caps(const struct backend_conn *conn)
 struct backend *backend_conn_backend(const struct backend_conn *conn)
 {
 	return conn->backend;
-}
-
-const char *backend_conn_peer(const struct backend_conn *conn)
-{
-	return conn->backend->peer;
 }
 
 void backend_conn_bind(struct backend_conn *conn)

@@ -20,11 +20,6 @@ void notify_stopping(void)
 	sd_notify(0, "STOPPING=1");
 }
 
-void notify_status(const char *text)
-{
-	sd_notifyf(0, "STATUS=%s", text);
-}
-
 int notify_activation_fds(void)
 {
 	int count = sd_listen_fds(1);

@@ -7,8 +7,6 @@
 void notify_ready(void);
 void notify_reloading(void);
 void notify_stopping(void);
-/* One line for `systemctl status`. */
-void notify_status(const char *text);
 /* Sockets handed over, from descriptor 3 on. */
 int notify_activation_fds(void);
 

@@ -84,11 +84,6 @@ void stats_destroy(struct stats **stats)
 	*stats = NULL;
 }
 
-unsigned stats_rows(const struct stats *stats)
-{
-	return stats->rows;
-}
-
 void stats_add(struct stats *stats, unsigned row, enum counter counter, int64_t amount)
 {
 	if (stats != NULL)

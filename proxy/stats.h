@@ -38,7 +38,6 @@ struct stats *stats_create(unsigned rows, int *fd_r);
 struct stats *stats_attach(int fd);
 /* Lets go of them; others may still have them. */
 void stats_destroy(struct stats **stats);
-unsigned stats_rows(const struct stats *stats);
 const char *stat_name(enum counter counter);
 
 void stats_add(struct stats *stats, unsigned row, enum counter counter, int64_t amount);

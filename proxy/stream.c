@@ -554,8 +554,3 @@ bool stream_quiet(const struct stream *s)
 	ssize_t n = recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
-
-int stream_fd(const struct stream *s)
-{
-	return s->fd;
-}

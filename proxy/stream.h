@@ -79,6 +79,5 @@ struct ssl_st *stream_tls(const struct stream *stream); /* NULL: in the clear */
 bool stream_closed(const struct stream *stream);
 /* Nothing unread, not closed: asks the kernel. */
 bool stream_quiet(const struct stream *stream);
-int stream_fd(const struct stream *stream);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "filters/registry.h"
+#include "message/decoded.h"
 #include "proxy/rules_setup.h"
 #include "proxy/spawn.h"
 #include "proxy/worker_fds.h"
@@ -21,6 +22,13 @@ void worker_ignore_signals(void)
 		signal(numbers[i], SIG_IGN);
 }
 
+static void print_errors(const struct config_errors *errors)
+{
+	for (size_t i = 0; i < errors->count; i++)
+		fprintf(stderr, "worker: %.*s:%u: %.*s\n", SLICE_ARG(errors->list[i].file), errors->list[i].line,
+			SLICE_ARG(errors->list[i].message));
+}
+
 struct snapshot *worker_snapshot(uint64_t generation)
 {
 	char *text;
@@ -31,16 +39,13 @@ struct snapshot *worker_snapshot(uint64_t generation)
 		return NULL;
 	struct config *config = config_read(arena, "-", slice_make(text, len), filter_sections(), &errors);
 	free(text);
-	for (size_t i = 0; config == NULL && i < errors.count; i++)
-		fprintf(stderr, "worker: %.*s:%u: %.*s\n", SLICE_ARG(errors.list[i].file), errors.list[i].line,
-			SLICE_ARG(errors.list[i].message));
+	print_errors(&errors);
 	if (config == NULL)
 		return NULL;
+	errors.count = 0;
 	/* Checked by the compiler: what is wrong with a rule now is a file that changed since. */
 	struct ruleset *rules = rules_setup(config, &errors);
-	for (size_t i = 0; i < errors.count; i++)
-		fprintf(stderr, "worker: %.*s:%u: %.*s\n", SLICE_ARG(errors.list[i].file), errors.list[i].line,
-			SLICE_ARG(errors.list[i].message));
+	print_errors(&errors);
 	return snapshot_create(config, rules, generation);
 }
 
@@ -55,6 +60,7 @@ void worker_enter_sandbox(const struct config *config, bool delivers)
 	struct slice store = config->state->store, *folders;
 	char error[200];
 	size_t count = 0;
+	message_decode_preload();
 	if (!config->top->sandbox)
 		return;
 	folders = xcalloc(config->backend_count + 3, sizeof(*folders));

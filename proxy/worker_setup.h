@@ -9,7 +9,7 @@ void worker_ignore_signals(void);
 struct snapshot *worker_snapshot(uint64_t generation);
 /* Folder for content that is too big for memory. */
 struct slice worker_spool(const struct config *config);
-/* Before there are threads. Files may be written below the state's folders, the
+/* Opens what decoding needs of files, then shuts. Before there are threads. Files may be written below the state's folders, the
  * spool's and the rule cache's; delivers: below those of maildirs too. */
 void worker_enter_sandbox(const struct config *config, bool delivers);
 /* Tells the master that connections are accepted. */

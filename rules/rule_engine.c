@@ -10,17 +10,6 @@
 #define BUDGET_DEFAULT_US 50000
 #define POOL_MAX 64u
 
-static const char *const channel_names[CHANNELS] = {
-	[CHANNEL_HEADER] = "header", [CHANNEL_BODY] = "body", [CHANNEL_RAWBODY] = "rawbody",
-	[CHANNEL_FULL] = "full", [CHANNEL_URI] = "uri", [CHANNEL_MIMEHEADER] = "mimeheader",
-	[CHANNEL_SKELETON] = "skeleton",
-};
-
-const char *channel_name(enum channel channel)
-{
-	return channel_names[channel];
-}
-
 enum channel engine_channel_of(enum rule_type type)
 {
 	switch (type) {

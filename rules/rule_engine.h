@@ -24,7 +24,6 @@ enum channel {
 	CHANNEL_SKELETON,
 	CHANNELS
 };
-const char *channel_name(enum channel channel);
 
 /* A piece of text of a channel. */
 struct segment {

@@ -6,6 +6,7 @@ import quopri
 import subprocess
 from email.parser import BytesParser
 from email.policy import default as email_policy
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -134,3 +135,10 @@ def test_fields_that_are_added(tmp_path, name):
         subjects.append(made["Subject"])
         assert f'[body: "{text}"]' in made["X-Spam-Report"] and f"FOUND {text}: " in made["X-Spam-Report"]
     assert sorted(subjects) == sorted([f"[{text} 2.0] {text}", f"[{text} 2.0] plain"])
+
+
+def test_converters_are_there_before_the_first_mail(tmp_path):
+    """glibc reads them from files, which a sandboxed worker should not, and the first mail should not wait for."""
+    with Gatehouse(tmp_path) as g:
+        maps = Path(f"/proc/{g.worker_pids()[0]}/maps").read_text()
+    assert "/gconv/BIG5" in maps and "/gconv/GB18030" in maps
