@@ -74,6 +74,7 @@ static struct rule_scan *begin(struct scan *scan)
 	};
 	const struct rule_input input = {
 		.arena = scan->arena,
+		.all = s->parts,
 		.message = &scan->message,
 		.envelope = &scan->envelope,
 		.client = &scan->client,
@@ -96,11 +97,16 @@ static void run_texts(void *arg)
 	rule_scan_texts(arg);
 }
 
+static void run_conclude(void *arg)
+{
+	rule_scan_conclude(arg);
+}
+
 static void add_hits(struct scan *scan, struct rule_scan *rules)
 {
 	const struct content_settings *s = scan_settings(scan);
 	size_t count;
-	const struct rule_hit *list = rule_scan_hits(rules, s->parts, &count);
+	const struct rule_hit *list = rule_scan_hits(rules, &count);
 	symbols_settle(&scan->hits, rules->rules, list, count);
 	for (size_t i = 0; i < count; i++) {
 		const struct rule *rule = list[i].rule;
@@ -140,8 +146,11 @@ static enum step at_end(struct scan *scan, struct state *state)
 	if (scan->message.raw.len > s->job_size &&
 	    ask_job(scan->questions, run_texts, state->rules, PHASE_END) == NULL)
 		return STEP_NEED;
-	if (!rule_scan_finish(state->rules))
+	if (!rule_scan_answered(state->rules))
 		return STEP_NEED;
+	if (scan->message.raw.len > s->job_size && ask_job(scan->questions, run_conclude, state->rules, PHASE_END) == NULL)
+		return STEP_NEED;
+	rule_scan_conclude(state->rules);
 	add_hits(scan, state->rules);
 	log_slow(scan, state->rules);
 	rule_scan_end(&state->rules);

@@ -214,6 +214,13 @@ struct slice regex_nth_group(const struct regex_scratch *scratch, struct slice t
 	return start <= end && end <= text.len ? slice_sub(text, start, end - start) : SLICE_EMPTY;
 }
 
+size_t regex_size(const struct regex *regex)
+{
+	size_t size = 0;
+	pcre2_pattern_info(regex->code, PCRE2_INFO_SIZE, &size);
+	return size;
+}
+
 /* The name table: two bytes of number, then the name, NUL-terminated, in entries of equal size. */
 static PCRE2_SPTR name_entry(const struct regex *regex, size_t n)
 {

@@ -33,6 +33,8 @@ bool regex_is_malformed(struct arena *arena, const struct pattern *pattern);
 /* Perl's spelling turned into PCRE2's where they differ. */
 struct slice regex_translate(struct arena *arena, struct slice source, unsigned flags);
 
+/* Octets of its code, without the machine's: how much there is to it. */
+size_t regex_size(const struct regex *regex);
 /* Names of (?<NAME>…) groups; the nth, or empty. */
 struct slice regex_group_name(const struct regex *regex, size_t n);
 /* What the group of that name matched in the last match with that scratch. */

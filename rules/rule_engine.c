@@ -62,6 +62,27 @@ static bool is_template(struct slice source)
 	return at != SLICE_NPOS && at + 2 < source.len && ascii_is_alpha(source.data[at + 2]);
 }
 
+/* The names that templates ask for: what else has a name is nobody's business. */
+static void note_template_names(struct rule_engine *e, struct slice source)
+{
+	size_t at;
+	while ((at = slice_find(source, SLICE("%{"))) != SLICE_NPOS) {
+		source = slice_from(source, at + 2);
+		size_t end = slice_chr(source, '}');
+		if (end != SLICE_NPOS && rule_name_ok(slice_head(source, end)))
+			name_map_put(&e->captured, e->arena, slice_head(source, end), 1);
+	}
+}
+
+static bool captures(const struct rule_engine *e, const struct regex *regex)
+{
+	struct slice name;
+	for (size_t n = 0; (name = regex_group_name(regex, n)).len > 0; n++)
+		if (name_map_has(&e->captured, name))
+			return true;
+	return false;
+}
+
 static enum way literals_way(const struct pattern *pattern, struct arena *scratch, struct literals *found)
 {
 	if (pattern_literals(scratch, pattern, found) && found->quality >= QUALITY_MIN)
@@ -105,6 +126,8 @@ static void add_entry(struct rule_engine *e, struct rule *rule, struct arena *sc
 		}
 		if (!e->options.plain)
 			find_literals(e, entry, scratch);
+		entry->captures = captures(e, rule->regex);
+		entry->may_wait = rule_is_hidden(rule) && !entry->captures;
 	}
 	e->count++;
 	c->entry_count++;
@@ -178,7 +201,6 @@ static void free_scratch(struct engine_scratch *s)
 	prefilter_scratch_free(&s->prefilter);
 	buf_free(&s->joined);
 	free(s->awake);
-	free(s->high);
 	free(s->many);
 	free(s->ends);
 	free(s->queue);
@@ -220,6 +242,9 @@ struct rule_engine *rule_engine_create(struct rule_table *table, const struct en
 	pthread_mutex_init(&e->lock, NULL);
 	e->entries = arena_array(table->arena, struct entry, table->count);
 	for (size_t i = 0; i < table->count; i++)
+		if (wants_pattern(table->list[i]))
+			note_template_names(e, table->list[i]->pattern.source);
+	for (size_t i = 0; i < table->count; i++)
 		if (wants_pattern(table->list[i])) {
 			add_entry(e, table->list[i], scratch);
 			arena_reset(scratch);
@@ -243,6 +268,20 @@ const struct header_selector *rule_engine_selectors(const struct rule_engine *e,
 uint32_t rule_engine_tag(const struct rule_engine *e, const struct rule *rule)
 {
 	return e->entries[rule->engine_id - 1].tag;
+}
+
+enum channel rule_engine_channel(const struct rule_engine *e, const struct rule *rule)
+{
+	(void)e;
+	return engine_channel_of(rule->type);
+}
+
+/* Those with strings are tried on few pieces. */
+double rule_engine_cost(const struct rule_engine *e, const struct rule *rule)
+{
+	const struct entry *entry = &e->entries[rule->engine_id - 1];
+	double once = entry->regex != NULL ? 300 + (double)regex_size(entry->regex) / 4 : 0;
+	return entry->way == WAY_DIRECT || entry->way == WAY_TEMPLATE ? once * 10 : once;
 }
 
 bool rule_engine_uses(const struct rule_engine *e, enum channel channel)
@@ -313,11 +352,18 @@ static void give_scratch(const struct rule_engine *engine, struct engine_scratch
 		free_scratch(s);
 }
 
-void engine_run_begin(const struct rule_engine *e, struct engine_run *run, struct arena *arena)
+void engine_run_begin(const struct rule_engine *e, struct engine_run *run, struct arena *arena, bool all)
 {
-	*run = (struct engine_run){ .arena = arena };
+	*run = (struct engine_run){ .arena = arena, .all = all };
 	run->hits = arena_array(arena, struct engine_hit, e->table->count + 1);
 	run->scratch = take_scratch(e);
+	engine_pending_begin(e, run);
+}
+
+void engine_run_resume(const struct rule_engine *e, struct engine_run *run)
+{
+	if (run->scratch == NULL)
+		run->scratch = take_scratch(e);
 }
 
 void engine_run_end(const struct rule_engine *e, struct engine_run *run)

@@ -58,6 +58,9 @@ const struct header_selector *rule_engine_selectors(const struct rule_engine *en
 						    size_t *count_r);
 /* The selector's index of a HEADER or MIMEHEADER rule. */
 uint32_t rule_engine_tag(const struct rule_engine *engine, const struct rule *rule);
+enum channel rule_engine_channel(const struct rule_engine *engine, const struct rule *rule);
+/* How long trying it takes, roughly, beside others of its channel. */
+double rule_engine_cost(const struct rule_engine *engine, const struct rule *rule);
 bool rule_engine_uses(const struct rule_engine *engine, enum channel channel);
 
 struct engine_capture {
@@ -72,10 +75,20 @@ struct engine_hit {
 };
 
 struct engine_scratch;
+struct engine_pending;
+
+/* The pieces of a channel, and which aren't ASCII alone. */
+struct engine_pieces {
+	const struct segment *segments;
+	size_t count;
+	const bool *high;
+	bool some_high;
+};
 
 /* One mail's results. */
 struct engine_run {
 	struct arena *arena;
+	bool all;                 /* rules may not wait until they are asked for */
 	struct engine_hit *hits;  /* by rule index */
 	uint32_t *found;          /* indexes of the rules with a match */
 	size_t found_count, found_cap;
@@ -84,12 +97,15 @@ struct engine_run {
 	size_t capture_count, capture_cap;
 	uint64_t tried, woken;    /* matches by PCRE2; rules woken by the prefilter */
 	struct engine_scratch *scratch;
+	struct engine_pieces pieces[CHANNELS];
+	struct engine_pending *pending; /* rules that wait, and for which pieces */
 };
 
-void engine_run_begin(const struct rule_engine *engine, struct engine_run *run, struct arena *arena);
+void engine_run_begin(const struct rule_engine *engine, struct engine_run *run, struct arena *arena, bool all);
 /*
- * All segments of a channel. joined: their text in one piece if they already
- * lie one behind the other; else data == NULL.
+ * All segments of a channel, which stay as they are as long as the run. joined:
+ * their text in one piece if they already lie one behind the other; else data
+ * == NULL. Unless all rules are wanted, those that may wait are only noted.
  */
 void engine_run_channel(const struct rule_engine *engine, struct engine_run *run, enum channel channel,
 			const struct segment *segments, size_t count, struct slice joined);
@@ -99,7 +115,20 @@ void engine_run_templates(const struct rule_engine *engine, struct engine_run *r
 /* One rule against one text, whatever its channel: for `test` lines and header defaults. */
 void engine_run_rule(const struct rule_engine *engine, struct engine_run *run, const struct rule *rule,
 		     const struct segment *segments, size_t count);
+/* Gives back what the run holds of the engine; resume takes it again, for rules that wait. */
 void engine_run_end(const struct rule_engine *engine, struct engine_run *run);
+void engine_run_resume(const struct rule_engine *engine, struct engine_run *run);
+
+/*
+ * Hidden rules (__X) count only in metas, most of which are certain without
+ * them. So they may wait: the channel's pass notes where they could match, and
+ * they are tried when somebody asks.
+ */
+bool rule_engine_may_wait(const struct rule_engine *engine, const struct rule *rule);
+/* Whether the rule waits: it has not been tried, and could match. */
+bool engine_run_waits(const struct rule_engine *engine, const struct engine_run *run, const struct rule *rule);
+/* Tries a rule that waits; after it, run->hits has the answer. */
+void engine_run_demand(const struct rule_engine *engine, struct engine_run *run, const struct rule *rule);
 
 struct engine_stats {
 	size_t patterns;          /* compiled */

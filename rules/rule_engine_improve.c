@@ -33,7 +33,7 @@ static void time_direct(const struct rule_engine *e, const struct channel_index 
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		struct arena *arena = arena_create();
 		struct engine_run run;
-		engine_run_begin(e, &run, arena);
+		engine_run_begin(e, &run, arena, true);
 		struct pass p = {
 			.engine = e, .run = &run, .channel = CHANNEL_FULL, .segments = sample->lines, .count = sample->count,
 		};

@@ -48,7 +48,8 @@ static void note_hit(struct engine_run *run, const struct entry *entry, const st
 		struct slice found = slice_sub(text, match->start, match->end - match->start);
 		hit->evidence = arena_copy(run->arena, slice_head(found, EVIDENCE_MAX));
 	}
-	note_captures(run, regex, text);
+	if (entry->captures)
+		note_captures(run, regex, text);
 }
 
 static bool enough(const struct engine_hit *hit, const struct rule *rule)
@@ -98,7 +99,7 @@ static bool applies(const struct entry *entry, enum channel channel, const struc
 }
 
 /* A rule on one segment, timed if the text is long enough to matter. */
-static void try_segment(struct pass *p, uint32_t id, size_t segment)
+void engine_try_segment(struct pass *p, uint32_t id, size_t segment)
 {
 	struct entry *entry = (struct entry *)(uintptr_t)&p->engine->entries[id];
 	struct engine_hit *hit = &p->run->hits[entry->rule->index];
@@ -163,17 +164,19 @@ static void wake(struct pass *p, uint32_t id, size_t segment, size_t start, size
 	struct awake *a = &s->awake[id];
 	uint64_t piece = p->first + segment;
 	if (a->tried == piece || !applies(entry, p->channel, &p->segments[segment], segment) ||
-	    (entry->way == WAY_ASCII && s->high[segment]))
+	    (entry->way == WAY_ASCII && p->high[segment]))
 		return;
 	if (entry->literals->times > 1 && count_string(a, piece, start, end) < entry->literals->times)
 		return;
 	a->tried = piece;
 	p->run->woken++;
 	/* Tried once on each piece and in order: matches are counted. */
-	if (entry->rule->tflags & TFLAG_MULTIPLE)
+	if (engine_entry_waits(entry, p->run))
+		engine_pending_add(p->run, id, segment);
+	else if (entry->rule->tflags & TFLAG_MULTIPLE)
 		queue_add(s, id, segment);
 	else
-		try_segment(p, id, segment);
+		engine_try_segment(p, id, segment);
 }
 
 /* The segment that the byte before `end` lies in. */
@@ -212,7 +215,7 @@ static void run_queue(struct pass *p)
 	qsort(s->queue, s->queue_count, sizeof(*s->queue), compare_queue);
 	for (size_t i = 0; i < s->queue_count; i++)
 		if (i == 0 || s->queue[i] != s->queue[i - 1])
-			try_segment(p, (uint32_t)(s->queue[i] >> 32), (uint32_t)s->queue[i]);
+			engine_try_segment(p, (uint32_t)(s->queue[i] >> 32), (uint32_t)s->queue[i]);
 	s->queue_count = 0;
 }
 
@@ -237,7 +240,6 @@ static struct slice join_segments(struct pass *p, struct slice joined)
 	if (s->ends_cap < p->count) {
 		s->ends_cap = p->count * 2;
 		s->ends = xrealloc(s->ends, s->ends_cap * sizeof(*s->ends));
-		s->high = xrealloc(s->high, s->ends_cap * sizeof(*s->high));
 	}
 	size_t at = 0;
 	buf_clear(&s->joined);
@@ -249,7 +251,6 @@ static struct slice join_segments(struct pass *p, struct slice joined)
 			at++;
 		}
 		s->ends[i] = at;
-		s->high[i] = !is_ascii(p->segments[i].text);
 	}
 	return joined.data != NULL ? joined : buf_slice(&s->joined);
 }
@@ -261,10 +262,11 @@ static bool on_pattern(void *context, uint32_t id, size_t end)
 	struct pass *p = context;
 	uint32_t entry = p->ids[id];
 	(void)end;
-	if (!p->run->scratch->many[entry]) {
-		p->run->scratch->many[entry] = true;
+	if (p->run->scratch->many[entry])
+		return true;
+	p->run->scratch->many[entry] = true;
+	if (!engine_entry_waits(&p->engine->entries[entry], p->run))
 		engine_try_all(p, entry);
-	}
 	return true;
 }
 
@@ -272,8 +274,9 @@ static void run_high(struct pass *p)
 {
 	const struct channel_index *c = &p->engine->channels[p->channel];
 	for (size_t i = 0; i < p->count; i++)
-		for (size_t k = 0; p->run->scratch->high[i] && k < c->high_count; k++)
-			try_segment(p, c->high[k], i);
+		for (size_t k = 0; p->high[i] && k < c->high_count; k++)
+			if (!engine_entry_waits(&p->engine->entries[c->high[k]], p->run))
+				engine_try_segment(p, c->high[k], i);
 }
 
 static void run_direct(struct pass *p)
@@ -290,9 +293,29 @@ static void run_direct(struct pass *p)
 		p->ids = c->direct;
 		scanned = prefilter_scan(image->prefilter, p->run->scratch->prefilter, text, on_pattern, p);
 	}
-	for (size_t i = 0; i < c->direct_count; i++)
-		if (!scanned || !image->taken[i])
-			engine_try_all(p, c->direct[i]);
+	for (size_t i = 0; i < c->direct_count; i++) {
+		uint32_t id = c->direct[i];
+		bool seen = scanned && image->taken[i];
+		if (!engine_entry_waits(&p->engine->entries[id], p->run)) {
+			if (!seen)
+				engine_try_all(p, id);
+		} else if (seen && !p->run->scratch->many[id]) {
+			p->run->pending->ruled_out[id] = true;
+		}
+	}
+}
+
+/* Keeps the pieces for rules that wait; says which aren't ASCII alone. */
+static void keep_pieces(struct pass *p)
+{
+	struct engine_pieces *kept = &p->run->pieces[p->channel];
+	bool *high = arena_array(p->run->arena, bool, p->count);
+	*kept = (struct engine_pieces){ .segments = p->segments, .count = p->count, .high = high };
+	for (size_t i = 0; i < p->count; i++) {
+		high[i] = !is_ascii(p->segments[i].text);
+		kept->some_high = kept->some_high || high[i];
+	}
+	p->high = high;
 }
 
 void engine_run_channel(const struct rule_engine *e, struct engine_run *run, enum channel channel,
@@ -304,6 +327,7 @@ void engine_run_channel(const struct rule_engine *e, struct engine_run *run, enu
 		return;
 	p.first = run->scratch->pieces + 1;
 	run->scratch->pieces += count;
+	keep_pieces(&p);
 	if (c->strings != NULL || c->high_count > 0) {
 		struct slice text = join_segments(&p, joined);
 		if (c->strings != NULL)

@@ -23,6 +23,8 @@ struct entry {
 	const struct regex *regex;
 	uint32_t tag;
 	enum way way;
+	bool captures;             /* a group that templates name */
+	bool may_wait;
 	struct literals *literals;
 	atomic_uint_fast64_t slow, spent_us;
 };
@@ -64,6 +66,7 @@ struct rule_engine {
 	struct entry *entries;     /* by engine_id - 1 */
 	size_t count;
 	struct channel_index channels[CHANNELS];
+	struct name_map captured;  /* names of groups that templates ask for */
 	const char *prefilter_off;
 	pthread_mutex_t lock;
 	struct engine_scratch *pool;
@@ -89,10 +92,23 @@ struct engine_scratch {
 	bool *many;                /* by entry: already queued, for `multiple` */
 	struct buf joined;
 	size_t *ends;              /* of segments in the joined text */
-	bool *high;                /* by segment: not ASCII alone */
 	size_t ends_cap;
 	uint64_t *queue;           /* entry << 32 | segment, of `multiple` rules */
 	size_t queue_count, queue_cap;
+};
+
+/* Rules of a run that wait: for each entry a chain of the pieces to try it on. */
+struct pending_piece {
+	uint32_t piece, next;      /* next: 1 + its place in the list; 0: none */
+};
+struct engine_pending {
+	struct {
+		uint32_t first, last; /* 1 + place in the list; 0: none */
+	} *chains;                 /* by entry */
+	bool *tried;               /* by entry */
+	bool *ruled_out;           /* by entry: the second pass hasn't found its pattern */
+	struct pending_piece *list;
+	size_t count, cap;
 };
 
 /* One channel of one mail. */
@@ -102,6 +118,7 @@ struct pass {
 	enum channel channel;
 	const struct segment *segments;
 	size_t count;
+	const bool *high;          /* by segment: not ASCII alone */
 	size_t at;                 /* segment of the last offset asked for */
 	uint64_t first;            /* number of the first piece */
 	const uint32_t *ids;       /* of the second pass: position → entry */
@@ -115,7 +132,16 @@ static inline struct patterns_image *engine_image(const struct channel_index *c)
 	return atomic_load((_Atomic(struct patterns_image *) *)(uintptr_t)&c->image);
 }
 
-/* An entry on every segment of the pass. */
+/* An entry on every segment of the pass, or on one. */
 void engine_try_all(struct pass *pass, uint32_t id);
+void engine_try_segment(struct pass *pass, uint32_t id, size_t segment);
+
+/* rule_engine_wait.c */
+void engine_pending_begin(const struct rule_engine *engine, struct engine_run *run);
+void engine_pending_add(struct engine_run *run, uint32_t id, size_t segment);
+static inline bool engine_entry_waits(const struct entry *entry, const struct engine_run *run)
+{
+	return entry->may_wait && !run->all;
+}
 
 #endif

@@ -29,6 +29,11 @@ const struct eval_function *eval_each(size_t n)
 	return NULL;
 }
 
+bool rule_eval_may_wait(const struct rule *rule)
+{
+	return rule_is_hidden(rule) && rule->eval != NULL && rule->eval->asks == EVAL_ASKS_NOTHING;
+}
+
 void eval_evidence(struct rule_scan *scan, const struct rule *rule, const char *fmt, ...)
 {
 	char text[300];

@@ -13,12 +13,18 @@
 
 typedef double (*eval_fn)(struct rule_scan *scan, const struct rule *rule);
 
+enum eval_asks {
+	EVAL_ASKS_NOTHING,
+	EVAL_ASKS_AT_END,
+	EVAL_ASKS_EARLY,         /* run at PHASE_HEADERS too, its value then ignored */
+};
+
 struct eval_function {
 	const char *name;
 	eval_fn fn;
 	const char *approximate; /* what is not as in SpamAssassin; NULL: it is */
 	unsigned min_args, max_args;
-	bool early;              /* asks: run at PHASE_HEADERS too, its value then ignored */
+	enum eval_asks asks;
 	unsigned pattern;        /* 1 + which argument is a pattern: compiled as rule->regex; 0: none */
 	/* Whether these arguments can be honoured; NULL: they all can. Returns
 	 * why not, or NULL. */
@@ -28,6 +34,9 @@ struct eval_function {
 const struct eval_function *eval_find(struct slice name);
 /* The nth of all; NULL: there are no more. */
 const struct eval_function *eval_each(size_t n);
+
+/* A hidden rule whose function asks nobody: run only when a meta needs it. */
+bool rule_eval_may_wait(const struct rule *rule);
 
 /* The tables; each ends with name == NULL. */
 extern const struct eval_function eval_headers[], eval_dates[], eval_html[], eval_mime[], eval_body[],

@@ -101,6 +101,6 @@ const struct eval_function eval_uris[] = {
 	{ .name = "check_https_ip_mismatch", .fn = check_https_ip_mismatch },
 	{ .name = "check_https_http_mismatch", .fn = check_https_http_mismatch, .max_args = 2 },
 	{ .name = "check_for_http_redirector", .fn = check_for_http_redirector },
-	{ .name = "check_uridnsbl", .fn = check_uridnsbl, .max_args = 1 },
+	{ .name = "check_uridnsbl", .fn = check_uridnsbl, .max_args = 1, .asks = EVAL_ASKS_AT_END },
 	{ .name = NULL },
 };

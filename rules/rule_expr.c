@@ -1,22 +1,6 @@
-#include "rules/rule_expr.h"
-
 #include <stdlib.h>
 
-enum op {
-	OP_NUMBER, OP_RULE, OP_NOT, OP_NEGATE, OP_MULTIPLY, OP_DIVIDE, OP_MODULO, OP_ADD, OP_SUBTRACT,
-	OP_LT, OP_LE, OP_GT, OP_GE, OP_EQ, OP_NE, OP_XOR, OP_AND, OP_OR, OP_QUESTION, OP_COLON, OP_OPEN,
-};
-
-struct instruction {
-	enum op op;
-	uint32_t rule;
-	double number;
-};
-
-struct rule_expr {
-	struct instruction *code;
-	size_t count;
-};
+#include "rules/rule_expr_private.h"
 
 struct operator {
 	const char *text;
@@ -307,89 +291,4 @@ struct rule_expr *rule_expr_parse(struct arena *arena, struct slice text, expr_n
 	}
 	free(b);
 	return expr;
-}
-
-static double both(enum op op, double a, double b)
-{
-	if (op == OP_AND) {
-		if (expr_known(a))
-			return a != 0 ? b : a;
-		return b == 0 ? 0 : EXPR_UNKNOWN;
-	}
-	if (op == OP_OR) {
-		if (expr_known(a))
-			return a != 0 ? a : b;
-		return EXPR_UNKNOWN; /* true if b is, but with which value? */
-	}
-	if (op == OP_MULTIPLY && (a == 0 || b == 0))
-		return 0;
-	if (!expr_known(a) || !expr_known(b))
-		return EXPR_UNKNOWN;
-	switch (op) {
-	case OP_MULTIPLY: return a * b;
-	case OP_DIVIDE: return b == 0 ? 0 : a / b;
-	case OP_MODULO: return (int64_t)b == 0 ? 0 : (double)((int64_t)a % (int64_t)b);
-	case OP_ADD: return a + b;
-	case OP_SUBTRACT: return a - b;
-	case OP_LT: return a < b;
-	case OP_LE: return a <= b;
-	case OP_GT: return a > b;
-	case OP_GE: return a >= b;
-	case OP_EQ: return a == b;
-	case OP_NE: return a != b;
-	case OP_XOR: return (double)((int64_t)a ^ (int64_t)b);
-	default: return 0;
-	}
-}
-
-/* Out of range for the integer operators, or not a number by overflow. */
-static double tame(double v)
-{
-	return v > 1e15 ? 1e15 : v < -1e15 ? -1e15 : v;
-}
-
-static double choose(double condition, double yes, double no)
-{
-	if (expr_known(condition))
-		return condition != 0 ? yes : no;
-	return yes == no ? yes : EXPR_UNKNOWN;
-}
-
-double rule_expr_eval(const struct rule_expr *expr, double (*value)(void *, uint32_t), void *context)
-{
-	double stack[EXPR_DEPTH_MAX + 1];
-	size_t n = 0;
-	for (size_t i = 0; i < expr->count; i++) {
-		const struct instruction *in = &expr->code[i];
-		switch (in->op) {
-		case OP_NUMBER:
-			stack[n++] = tame(in->number);
-			break;
-		case OP_RULE:
-			stack[n++] = tame(value(context, in->rule));
-			break;
-		case OP_NOT:
-			if (expr_known(stack[n - 1]))
-				stack[n - 1] = stack[n - 1] == 0;
-			break;
-		case OP_NEGATE:
-			stack[n - 1] = -stack[n - 1];
-			break;
-		case OP_COLON:
-			n -= 2;
-			stack[n - 1] = choose(stack[n - 1], stack[n], stack[n + 1]);
-			break;
-		default:
-			n--;
-			stack[n - 1] = tame(both(in->op, stack[n - 1], stack[n]));
-		}
-	}
-	return stack[0];
-}
-
-void rule_expr_rules(const struct rule_expr *expr, void (*fn)(void *, uint32_t), void *context)
-{
-	for (size_t i = 0; i < expr->count; i++)
-		if (expr->code[i].op == OP_RULE)
-			fn(context, expr->code[i].rule);
 }

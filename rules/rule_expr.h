@@ -7,7 +7,8 @@
  * An expression is kept as postfix code, so neither reading nor evaluating
  * recurses. Values are doubles; what is not known yet is EXPR_UNKNOWN, and
  * a result is unknown only if it could still come out either way: so a meta
- * is concluded as soon as it is certain.
+ * is concluded as soon as it is certain. More is certain of values that are
+ * known to lie in a range.
  */
 #include <math.h>
 
@@ -41,6 +42,14 @@ void expr_push_sum(struct expr_builder *builder, const uint32_t *rules, size_t c
 /* NULL with *error_r on a syntax error. */
 struct rule_expr *rule_expr_parse(struct arena *arena, struct slice text, expr_name_fn name, void *context,
 				  const char **error_r);
+/* What a value is certain to lie in. */
+struct expr_range {
+	double low, high;         /* the same: it is known */
+	bool whole;               /* no fractions in between */
+};
+struct expr_range rule_expr_range(const struct rule_expr *expr,
+				  struct expr_range (*value)(const void *context, uint32_t rule), const void *context);
+/* The value, of numbers that are known or EXPR_UNKNOWN. */
 double rule_expr_eval(const struct rule_expr *expr, double (*value)(void *context, uint32_t rule), void *context);
 /* Calls fn for each rule named, as often as it is named. */
 void rule_expr_rules(const struct rule_expr *expr, void (*fn)(void *context, uint32_t rule), void *context);

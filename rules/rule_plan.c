@@ -1,6 +1,8 @@
 #include "rules/rule_plan.h"
 
-#include "rules/rule_expr.h"
+#include <stdlib.h>
+
+#include "rules/rule_eval.h"
 #include "rules/ruleset.h"
 
 static bool runs(const struct rule *rule)
@@ -15,10 +17,12 @@ static bool is_selected(const struct rule *rule)
 	       (rule->exists || rule->negated || rule->unset_match);
 }
 
-static void list_rule(const struct rule *rule, struct rule_plan *plan)
+static void list_rule(const struct ruleset *rules, const struct rule *rule, struct rule_plan *plan)
 {
 	if (rule->engine_id != 0) {
 		plan->patterns[plan->pattern_count++] = rule->index;
+		if (rule_engine_may_wait(rules->engine, rule))
+			plan->patient[plan->patient_count++] = rule->index;
 		if (is_selected(rule))
 			plan->selected[plan->selected_count++] = rule->index;
 	} else if (rule->type != RULE_META && !rule_type_is_eval(rule->type)) {
@@ -66,6 +70,112 @@ static void list_dependents(const struct ruleset *rules, struct rule_plan *plan)
 	each_name(rules, plan, place_name);
 }
 
+/* ---- what a meta names, by cost ---- */
+
+#define NUMBER_MAX 1e15
+#define COST_EVAL 3000.0
+#define COST_MAX 1e12
+
+/* About so many nanoseconds of a mail of middling size. */
+static double pattern_cost(const struct ruleset *rules, const struct rule *rule)
+{
+	static const double share[CHANNELS] = {
+		[CHANNEL_HEADER] = 0.3, [CHANNEL_BODY] = 1, [CHANNEL_RAWBODY] = 2, [CHANNEL_FULL] = 5, [CHANNEL_URI] = 0.3,
+		[CHANNEL_MIMEHEADER] = 0.1, [CHANNEL_SKELETON] = 1,
+	};
+	return rule_engine_cost(rules->engine, rule) * share[rule_engine_channel(rules->engine, rule)];
+}
+
+static double leaf_cost(const struct ruleset *rules, const struct rule *rule)
+{
+	if (!runs(rule) || rule_told_by_filter(rule))
+		return 0;
+	return rule->engine_id != 0 ? pattern_cost(rules, rule) : rule_type_is_eval(rule->type) ? COST_EVAL : 0;
+}
+
+struct costs {
+	struct rule_plan *plan;
+	double *costs;             /* by rule */
+	bool *listed;
+	size_t count;
+};
+
+static void list_named(void *context, uint32_t rule)
+{
+	struct costs *c = context;
+	if (!c->listed[rule])
+		c->plan->named[c->count++] = rule;
+	c->listed[rule] = true;
+}
+
+static int by_cost(const void *a, const void *b, void *context)
+{
+	const double *costs = context;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	if (costs[x] != costs[y])
+		return costs[x] < costs[y] ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/* Metas come behind those that they name. */
+static void list_costs(const struct ruleset *rules, struct rule_plan *plan)
+{
+	size_t count = rules->table->count, at = 0;
+	struct costs c = { .plan = plan, .costs = xcalloc(count + 1, sizeof(double)), .listed = xcalloc(count + 1, 1) };
+	plan->named = arena_array(rules->arena, uint32_t, plan->first[count] + 1);
+	plan->named_first = arena_array(rules->arena, size_t, count + 2);
+	plan->named_count = arena_array(rules->arena, size_t, count + 1);
+	for (size_t i = 0; i < count; i++)
+		c.costs[i] = leaf_cost(rules, rules->table->list[i]);
+	for (size_t i = 0; i < rules->meta_count; i++, at = c.count) {
+		uint32_t meta = rules->metas[i];
+		rule_expr_rules(rules->table->list[meta]->expr, list_named, &c);
+		plan->named_first[meta] = at;
+		plan->named_count[meta] = c.count - at;
+		c.costs[meta] = 0;
+		for (size_t k = at; k < c.count; k++) {
+			c.listed[plan->named[k]] = false;
+			c.costs[meta] = fmin(c.costs[meta] + c.costs[plan->named[k]], COST_MAX);
+		}
+		qsort_r(plan->named + at, c.count - at, sizeof(*plan->named), by_cost, c.costs);
+	}
+	free(c.costs);
+	free(c.listed);
+}
+
+/* ---- what values lie in ---- */
+
+static struct expr_range range_of(const void *context, uint32_t rule)
+{
+	const struct rule_plan *plan = context;
+	return plan->ranges[rule];
+}
+
+static struct expr_range first_range(const struct rule *rule)
+{
+	if (!runs(rule))
+		return (struct expr_range){ 0, rule->reported ? 1 : 0, true };
+	if (rule->engine_id == 0)
+		return (struct expr_range){ 0, NUMBER_MAX, false };
+	bool counts = (rule->tflags & TFLAG_MULTIPLE) && !rule->negated;
+	return (struct expr_range){ 0, !counts ? 1 : rule->maxhits > 0 ? rule->maxhits : NUMBER_MAX, true };
+}
+
+static void find_ranges(const struct ruleset *rules, struct rule_plan *plan)
+{
+	size_t count = rules->table->count;
+	plan->ranges = arena_array(rules->arena, struct expr_range, count + 1);
+	for (size_t i = 0; i < count; i++)
+		plan->ranges[i] = first_range(rules->table->list[i]);
+	for (size_t i = 0; i < rules->meta_count; i++) {
+		uint32_t meta = rules->metas[i];
+		struct expr_range r = rule_expr_range(rules->table->list[meta]->expr, range_of, plan);
+		if (r.low < 0) /* counts as one */
+			r = (struct expr_range){ r.high < 0 ? 1 : 0, fmax(r.high, 1), r.whole };
+		plan->ranges[meta] = r;
+	}
+}
+
 static double zero(void *context, uint32_t rule)
 {
 	(void)context;
@@ -79,15 +189,20 @@ void rule_plan_make(const struct ruleset *rules, struct rule_plan *plan)
 	plan->initial = arena_array(rules->arena, double, count + 1);
 	plan->patterns = arena_array(rules->arena, uint32_t, count + 1);
 	plan->selected = arena_array(rules->arena, uint32_t, count + 1);
+	plan->patient = arena_array(rules->arena, uint32_t, count + 1);
 	plan->others = arena_array(rules->arena, uint32_t, count + 1);
 	plan->idle = arena_array(rules->arena, double, count + 1);
 	for (size_t i = 0; i < count; i++) {
 		const struct rule *rule = rules->table->list[i];
 		plan->initial[i] = runs(rule) ? EXPR_UNKNOWN : 0;
 		if (runs(rule))
-			list_rule(rule, plan);
-		if (rule->expr != NULL)
-			plan->idle[i] = rule_expr_eval(rule->expr, zero, NULL);
+			list_rule(rules, rule, plan);
+		if (rule->expr != NULL) {
+			double value = rule_expr_eval(rule->expr, zero, NULL);
+			plan->idle[i] = value < 0 ? 1 : value; /* a hit is never less than one */
+		}
 	}
 	list_dependents(rules, plan);
+	list_costs(rules, plan);
+	find_ranges(rules, plan);
 }

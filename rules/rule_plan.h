@@ -5,7 +5,7 @@
  * it looks only at the few rules of thousands that a mail has to do with.
  * Made last, when all rules are compiled.
  */
-#include "base/arena.h"
+#include "rules/rule_expr.h"
 
 struct ruleset;
 
@@ -15,10 +15,15 @@ struct rule_plan {
 	size_t pattern_count;
 	uint32_t *selected;        /* … but of these, of a header, there is more to it */
 	size_t selected_count;
+	uint32_t *patient;         /* patterns that may wait */
+	size_t patient_count;
 	uint32_t *others;          /* neither patterns nor evals nor metas */
 	size_t other_count;
 	uint32_t *dependents;      /* metas that name rule i: from first[i] up to first[i + 1] */
 	size_t *first;
+	uint32_t *named;           /* what meta i names, each once, the cheapest first */
+	size_t *named_first, *named_count; /* by rule, of metas */
+	struct expr_range *ranges; /* by rule: what its value lies in before it is known */
 	double *idle;              /* by rule, of metas: the value when all that they name is 0 */
 };
 

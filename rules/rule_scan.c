@@ -5,9 +5,9 @@
 #include "message/parameter.h"
 #include "message/skeleton.h"
 #include "rules/header_address.h"
+#include "rules/rule_conclude.h"
 #include "rules/rule_eval.h"
 #include "rules/rule_header.h"
-#include "rules/rule_network.h"
 
 /* More text than this is not folded into its skeleton. */
 #define SKELETON_MAX (512u * 1024)
@@ -143,7 +143,7 @@ void rule_scan_headers(struct rule_scan *s)
 		return;
 	for (size_t i = 0; i < s->rules->eval_count; i++) {
 		const struct rule *rule = s->rules->table->list[s->rules->evals[i]];
-		if (rule->eval->early)
+		if (rule->eval->asks == EVAL_ASKS_EARLY)
 			rule->eval->fn(s, rule);
 	}
 }
@@ -307,43 +307,6 @@ static void run_skeleton(struct rule_scan *s)
 	engine_run_channel(s->rules->engine, &s->run, CHANNEL_SKELETON, g.list, g.count, SLICE_EMPTY);
 }
 
-/* ---- from matches to values ---- */
-
-static double header_rule_value(struct rule_scan *s, const struct rule *rule, const struct engine_hit *hit)
-{
-	struct header_value *v = &s->evals->headers[rule_engine_tag(s->rules->engine, rule)];
-	if (rule->exists)
-		return v->found != rule->negated;
-	if (!v->found)
-		return rule->unset_match != rule->negated;
-	if (rule->negated)
-		return hit->count == 0 && !hit->over_budget;
-	return hit->count;
-}
-
-/* Parts without the field count as its [if-unset] text; most rules don't match that. */
-static double mime_rule_value(const struct rule *rule, const struct engine_hit *hit)
-{
-	double count = hit->count > 0 ? hit->count : rule->unset_match && rule->has_unset;
-	return rule->negated ? count == 0 : count;
-}
-
-static void conclude_patterns(struct rule_scan *s)
-{
-	const struct rule_plan *plan = &s->rules->plan;
-	for (size_t i = 0; i < plan->pattern_count; i++)
-		s->values[plan->patterns[i]] = 0;
-	for (size_t i = 0; i < s->run.found_count; i++)
-		s->values[s->run.found[i]] = s->run.hits[s->run.found[i]].count;
-	for (size_t i = 0; i < plan->selected_count; i++) {
-		uint32_t index = plan->selected[i];
-		const struct rule *rule = s->rules->table->list[index];
-		const struct engine_hit *hit = &s->run.hits[index];
-		s->values[index] = rule->type == RULE_HEADER ? header_rule_value(s, rule, hit) :
-							       mime_rule_value(rule, hit);
-	}
-}
-
 void rule_scan_texts(struct rule_scan *s)
 {
 	const struct decode_limits limits = {
@@ -353,7 +316,7 @@ void rule_scan_texts(struct rule_scan *s)
 	if (s->texts_done)
 		return;
 	s->decoded = message_decode(s->in.message, &limits);
-	engine_run_begin(s->rules->engine, &s->run, s->arena);
+	engine_run_begin(s->rules->engine, &s->run, s->arena, s->in.all);
 	s->running = true;
 	run_headers(s);
 	run_mime_headers(s);
@@ -364,114 +327,8 @@ void rule_scan_texts(struct rule_scan *s)
 	run_skeleton(s);
 	engine_run_end(s->rules->engine, &s->run);
 	s->running = false;
-	conclude_patterns(s);
+	rule_conclude_patterns(s);
 	s->texts_done = true;
-}
-
-/* ---- the end ---- */
-
-/* A filter in shadow has no effect: not through metas either. */
-static void hear_filters(struct rule_scan *s)
-{
-	const struct rule_table *table = s->rules->table;
-	for (size_t i = 0; i < s->rules->told_count; i++)
-		s->values[s->rules->told[i]] = 0;
-	for (size_t i = 0; s->in.hits != NULL && i < s->in.hits->count; i++) {
-		const struct hit *hit = &s->in.hits->list[i];
-		const struct rule *rule = rule_table_find(table, slice_str(hit->symbol));
-		if (rule != NULL && rule_told_by_filter(rule) && !hit->shadow)
-			s->values[rule->index] = 1;
-	}
-}
-
-static void run_evals(struct rule_scan *s)
-{
-	for (size_t i = 0; i < s->rules->eval_count; i++) {
-		uint32_t index = s->rules->evals[i];
-		const struct rule *rule = s->rules->table->list[index];
-		if (!expr_known(s->values[index]))
-			s->values[index] = rule->eval->fn(s, rule);
-		if (!expr_known(s->values[index]))
-			s->waiting = true;
-	}
-}
-
-static void run_others(struct rule_scan *s)
-{
-	const struct rule_plan *plan = &s->rules->plan;
-	for (size_t i = 0; i < plan->other_count; i++) {
-		uint32_t index = plan->others[i];
-		const struct rule *rule = s->rules->table->list[index];
-		if (expr_known(s->values[index]))
-			continue;
-		if (rule->type == RULE_ASKDNS)
-			s->values[index] = network_askdns(s, rule);
-		else if (rule->type == RULE_URI_DETAIL)
-			s->values[index] = network_uri_detail(s, rule);
-		else
-			s->values[index] = 0;
-		if (!expr_known(s->values[index]))
-			s->waiting = true;
-	}
-}
-
-static double value_of(void *context, uint32_t index)
-{
-	const struct rule_scan *s = context;
-	return s->values[index];
-}
-
-static void wake_metas(const struct rule_scan *s, uint32_t index, bool *awake)
-{
-	const struct rule_plan *plan = &s->rules->plan;
-	for (size_t i = plan->first[index]; i < plan->first[index + 1]; i++)
-		awake[plan->dependents[i]] = true;
-}
-
-/* What a meta comes to counts as its value; a hit is never less than one. Those
- * that name nothing but zeros are the most, and come to what they always do. */
-static void run_metas(struct rule_scan *s)
-{
-	const struct rule_plan *plan = &s->rules->plan;
-	size_t count = s->rules->table->count;
-	bool *awake = arena_array(s->arena, bool, count + 1);
-	bool *open = arena_array(s->arena, bool, count + 1);
-	for (size_t i = 0; i < s->rules->meta_count; i++) {
-		uint32_t index = s->rules->metas[i];
-		open[index] = !expr_known(s->values[index]);
-		if (open[index])
-			s->values[index] = 0; /* until it is its turn, behind all that it names */
-	}
-	for (uint32_t i = 0; i < count; i++)
-		if (s->values[i] != 0)
-			wake_metas(s, i, awake);
-	for (size_t i = 0; i < s->rules->meta_count; i++) {
-		uint32_t index = s->rules->metas[i];
-		if (!open[index])
-			continue;
-		double value = awake[index] ?
-			rule_expr_eval(s->rules->table->list[index]->expr, value_of, s) : plan->idle[index];
-		s->values[index] = expr_known(value) && value < 0 ? 1 : value;
-		if (s->values[index] != 0)
-			wake_metas(s, index, awake);
-	}
-}
-
-bool rule_scan_finish(struct rule_scan *s)
-{
-	if (s->finished)
-		return true;
-	s->phase = PHASE_END;
-	rule_scan_texts(s);
-	s->waiting = false;
-	hear_filters(s);
-	run_evals(s);
-	run_others(s);
-	if (s->waiting)
-		return false;
-	run_metas(s);
-	s->finished = true;
-	return true;
 }
 
 /* ---- results ---- */
@@ -495,7 +352,7 @@ static struct slice evidence_of(struct rule_scan *s, const struct rule *rule)
 	return arena_printf(s->arena, "%.*s: \"%.*s\"", SLICE_ARG(where), SLICE_ARG(hit->evidence));
 }
 
-const struct rule_hit *rule_scan_hits(struct rule_scan *s, bool all, size_t *count_r)
+const struct rule_hit *rule_scan_hits(struct rule_scan *s, size_t *count_r)
 {
 	const struct rule_table *table = s->rules->table;
 	size_t n = 0, most = 0;
@@ -505,7 +362,7 @@ const struct rule_hit *rule_scan_hits(struct rule_scan *s, bool all, size_t *cou
 	for (size_t i = 0; i < table->count && most > 0; i++) {
 		const struct rule *rule = table->list[i];
 		if (!expr_known(s->values[i]) || s->values[i] == 0 || rule_told_by_filter(rule) ||
-		    (!all && rule_is_hidden(rule)))
+		    (!s->in.all && rule_is_hidden(rule)))
 			continue;
 		hits[n++] = (struct rule_hit){ rule, s->values[i], evidence_of(s, rule) };
 	}

@@ -7,8 +7,9 @@
  *	struct rule_scan *s = rule_scan_begin(rules, &input);
  *	rule_scan_headers(s);          PHASE_HEADERS: asks what can be asked by then
  *	rule_scan_texts(s);            PHASE_END: decodes and matches; may be a job
- *	while (!rule_scan_finish(s))   PHASE_END: evals and metas; false: answers are missing
+ *	while (!rule_scan_answered(s)) PHASE_END: rules that ask; false: answers are missing
  *		… wait for an answer …
+ *	rule_scan_conclude(s);         evals and metas; may be a job
  *	rule_scan_hits(s, &count)
  *	rule_scan_end(&s)
  */
@@ -22,6 +23,7 @@
 
 struct rule_input {
 	struct arena *arena;
+	bool all;                       /* hidden rules (__X) too, whether they matter or not */
 	struct message *message;
 	const struct envelope *envelope;
 	const struct client *client;    /* family 0: unknown, all is taken from Received */
@@ -74,10 +76,13 @@ struct rule_scan {
 struct rule_scan *rule_scan_begin(const struct ruleset *rules, const struct rule_input *input);
 void rule_scan_headers(struct rule_scan *scan);
 void rule_scan_texts(struct rule_scan *scan);
+bool rule_scan_answered(struct rule_scan *scan);
+void rule_scan_conclude(struct rule_scan *scan);
+/* Both; false: answers are missing. */
 bool rule_scan_finish(struct rule_scan *scan);
-/* Hits of visible rules in order of the files, hidden ones (__X) left out
- * unless all is set. In the scan's arena. */
-const struct rule_hit *rule_scan_hits(struct rule_scan *scan, bool all, size_t *count_r);
+/* Hits of visible rules in order of the files, and of hidden ones if all were
+ * asked for. In the scan's arena. */
+const struct rule_hit *rule_scan_hits(struct rule_scan *scan, size_t *count_r);
 /* Rules cut off for their time in this mail; NULL at the end. Start with *at = 0. */
 const struct rule *rule_scan_slow(const struct rule_scan *scan, size_t *at);
 /* Gives back what it holds of the rule set (not its memory: that is the arena's). */

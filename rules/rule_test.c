@@ -10,7 +10,7 @@ static bool rule_hits(const struct ruleset *rules, const struct rule *rule, stru
 	if (rule->type == RULE_SKELETON)
 		text = skeleton_text(arena, text);
 	struct segment segment = { .text = text };
-	engine_run_begin(rules->engine, &run, arena);
+	engine_run_begin(rules->engine, &run, arena, true);
 	engine_run_rule(rules->engine, &run, rule, &segment, 1);
 	bool hit = run.hits[rule->index].count > 0;
 	engine_run_end(rules->engine, &run);

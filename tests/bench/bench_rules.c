@@ -124,7 +124,7 @@ static void scan(struct arena *arena, const struct ruleset *rules, struct slice 
 	rule_scan_texts(s);
 	t[3] = cpu_us();
 	rule_scan_finish(s);
-	rule_scan_hits(s, false, &count);
+	rule_scan_hits(s, &count);
 	rule_scan_end(&s);
 	t[4] = cpu_us();
 	for (int i = 0; i < STAGES; i++)

@@ -81,7 +81,7 @@ static void run_body(const struct fixture *f, struct engine_run *run, struct are
 	struct segment list[PIECES];
 	for (size_t i = 0; i < n; i++)
 		list[i] = (struct segment){ slice_str(pieces[order[i]]), 0 };
-	engine_run_begin(f->engine, run, arena);
+	engine_run_begin(f->engine, run, arena, true);
 	engine_run_channel(f->engine, run, CHANNEL_BODY, list, n, SLICE_EMPTY);
 }
 
@@ -162,7 +162,7 @@ static void test_joined(void **state)
 	struct engine_run run;
 	struct slice all = SLICE("via\ngra viagra cheap pills");
 	struct segment list[] = { { slice_head(all, 4), 0 }, { slice_sub(all, 4, 7), 0 }, { slice_from(all, 11), 0 } };
-	engine_run_begin(f.engine, &run, arena);
+	engine_run_begin(f.engine, &run, arena, true);
 	engine_run_channel(f.engine, &run, CHANNEL_BODY, list, 3, all);
 	assert_int_equal(hits(&f, &run, "PLAIN"), 0); /* cut between the second and the third piece */
 	assert_int_equal(hits(&f, &run, "ALTERNATIVES"), 1);
@@ -187,7 +187,7 @@ static void test_headers(void **state)
 			slice_eq(list[i].name, SLICE("Subject")) ? SLICE("Hello you@example.org\n") : SLICE("hello@example.com"),
 			(uint32_t)i,
 		};
-	engine_run_begin(f.engine, &run, arena);
+	engine_run_begin(f.engine, &run, arena, true);
 	engine_run_channel(f.engine, &run, CHANNEL_HEADER, segments, 2, SLICE_EMPTY);
 	assert_int_equal(hits(&f, &run, "SUBJ"), 1);
 	assert_int_equal(hits(&f, &run, "NEG"), 1); /* the caller negates */
@@ -207,7 +207,7 @@ static void test_templates(void **state)
 	struct engine_run run;
 	struct segment to = { SLICE("a.b@example.org"), 0 };
 	struct segment uris[] = { { SLICE("http://x.example/#A.B@example.org"), 0 }, { SLICE("http://x/#aXb@example.org"), 0 } };
-	engine_run_begin(f.engine, &run, arena);
+	engine_run_begin(f.engine, &run, arena, true);
 	engine_run_channel(f.engine, &run, CHANNEL_HEADER, &to, 1, SLICE_EMPTY);
 	engine_run_channel(f.engine, &run, CHANNEL_URI, uris, 2, SLICE_EMPTY);
 	engine_run_templates(f.engine, &run, CHANNEL_URI, uris + 1, 1);
@@ -234,7 +234,7 @@ static void test_budget(void **state)
 	struct segment list[40];
 	for (size_t i = 0; i < 40; i++)
 		list[i] = (struct segment){ slice_make(text, 2000), 0 };
-	engine_run_begin(f.engine, &run, arena);
+	engine_run_begin(f.engine, &run, arena, true);
 	engine_run_channel(f.engine, &run, CHANNEL_BODY, list, 40, SLICE_EMPTY);
 	const struct rule *slow = rule_table_find(f.table, SLICE("SLOW"));
 	assert_int_equal(run.hits[slow->index].count, 0);
