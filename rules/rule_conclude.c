@@ -3,6 +3,12 @@
 #include "rules/rule_eval.h"
 #include "rules/rule_network.h"
 
+static void conclude(struct rule_scan *s, uint32_t rule, double value)
+{
+	if (expr_known(value))
+		s->values[rule] = expr_point(value);
+}
+
 /* ---- patterns ---- */
 
 static double header_rule_value(struct rule_scan *s, const struct rule *rule, const struct engine_hit *hit)
@@ -43,14 +49,14 @@ void rule_conclude_patterns(struct rule_scan *s)
 {
 	const struct rule_plan *plan = &s->rules->plan;
 	for (size_t i = 0; i < plan->pattern_count; i++)
-		s->values[plan->patterns[i]] = 0;
+		s->values[plan->patterns[i]] = expr_point(0);
 	for (size_t i = 0; i < s->run.found_count; i++)
-		s->values[s->run.found[i]] = s->run.hits[s->run.found[i]].count;
+		conclude(s, s->run.found[i], s->run.hits[s->run.found[i]].count);
 	for (size_t i = 0; i < plan->selected_count; i++)
-		s->values[plan->selected[i]] = pattern_value(s, s->rules->table->list[plan->selected[i]]);
+		conclude(s, plan->selected[i], pattern_value(s, s->rules->table->list[plan->selected[i]]));
 	for (size_t i = 0; i < plan->patient_count && !s->in.all; i++)
 		if (is_open(s, s->rules->table->list[plan->patient[i]]))
-			s->values[plan->patient[i]] = EXPR_UNKNOWN;
+			s->values[plan->patient[i]] = plan->ranges[plan->patient[i]];
 }
 
 /* ---- filters, evals, the network ---- */
@@ -60,12 +66,12 @@ static void hear_filters(struct rule_scan *s)
 {
 	const struct rule_table *table = s->rules->table;
 	for (size_t i = 0; i < s->rules->told_count; i++)
-		s->values[s->rules->told[i]] = 0;
+		s->values[s->rules->told[i]] = expr_point(0);
 	for (size_t i = 0; s->in.hits != NULL && i < s->in.hits->count; i++) {
 		const struct hit *hit = &s->in.hits->list[i];
 		const struct rule *rule = rule_table_find(table, slice_str(hit->symbol));
 		if (rule != NULL && rule_told_by_filter(rule) && !hit->shadow)
-			s->values[rule->index] = 1;
+			s->values[rule->index] = expr_point(1);
 	}
 }
 
@@ -80,11 +86,10 @@ static void run_evals(struct rule_scan *s, bool asks)
 	for (size_t i = 0; i < s->rules->eval_count; i++) {
 		uint32_t index = s->rules->evals[i];
 		const struct rule *rule = s->rules->table->list[index];
-		if ((rule->eval->asks != EVAL_ASKS_NOTHING) != asks || expr_known(s->values[index]) || waits(s, rule))
+		if ((rule->eval->asks != EVAL_ASKS_NOTHING) != asks || rule_scan_knows(s, index) || waits(s, rule))
 			continue;
-		s->values[index] = rule->eval->fn(s, rule);
-		if (!expr_known(s->values[index]))
-			s->waiting = true;
+		conclude(s, index, rule->eval->fn(s, rule));
+		s->waiting = s->waiting || !rule_scan_knows(s, index);
 	}
 }
 
@@ -94,35 +99,29 @@ static void run_others(struct rule_scan *s)
 	for (size_t i = 0; i < plan->other_count; i++) {
 		uint32_t index = plan->others[i];
 		const struct rule *rule = s->rules->table->list[index];
-		if (expr_known(s->values[index]))
+		if (rule_scan_knows(s, index))
 			continue;
 		if (rule->type == RULE_ASKDNS)
-			s->values[index] = network_askdns(s, rule);
+			conclude(s, index, network_askdns(s, rule));
 		else if (rule->type == RULE_URI_DETAIL)
-			s->values[index] = network_uri_detail(s, rule);
+			conclude(s, index, network_uri_detail(s, rule));
 		else
-			s->values[index] = 0;
-		if (!expr_known(s->values[index]))
-			s->waiting = true;
+			conclude(s, index, 0);
+		s->waiting = s->waiting || !rule_scan_knows(s, index);
 	}
 }
 
 /* ---- metas ---- */
 
-static struct expr_range value_of(const void *context, uint32_t index)
-{
-	const struct rule_scan *s = context;
-	double v = s->values[index];
-	return expr_known(v) ? (struct expr_range){ v, v, v == floor(v) } : s->rules->plan.ranges[index];
-}
-
 /* What a meta comes to counts as its value; a hit is never less than one. */
-static double meta_value(const struct rule_scan *s, uint32_t index)
+static void run_meta(struct rule_scan *s, uint32_t index)
 {
-	struct expr_range r = rule_expr_range(s->rules->table->list[index]->expr, value_of, s);
-	if (r.low != r.high)
-		return EXPR_UNKNOWN;
-	return r.low < 0 ? 1 : r.low;
+	const struct rule_plan *plan = &s->rules->plan;
+	struct expr_range r = rule_expr_range(s->rules->table->list[index]->expr, s->values, plan->fractions[index]);
+	if (r.low == r.high)
+		s->values[index] = expr_point(r.low < 0 ? 1 : r.low);
+	else
+		s->values[index] = plan->ranges[index];
 }
 
 static void wake_metas(const struct rule_scan *s, uint32_t index, bool *awake)
@@ -141,19 +140,22 @@ static void run_metas(struct rule_scan *s)
 	bool *open = arena_array(s->arena, bool, count + 1);
 	for (size_t i = 0; i < s->rules->meta_count; i++) {
 		uint32_t index = s->rules->metas[i];
-		open[index] = !expr_known(s->values[index]);
+		open[index] = !rule_scan_knows(s, index);
 		if (open[index])
-			s->values[index] = 0; /* until it is its turn, behind all that it names */
+			s->values[index] = expr_point(0); /* until it is its turn, behind all that it names */
 	}
 	for (uint32_t i = 0; i < count; i++)
-		if (s->values[i] != 0)
+		if (s->values[i].high != 0)
 			wake_metas(s, i, awake);
 	for (size_t i = 0; i < s->rules->meta_count; i++) {
 		uint32_t index = s->rules->metas[i];
 		if (!open[index])
 			continue;
-		s->values[index] = awake[index] ? meta_value(s, index) : plan->idle[index];
-		if (s->values[index] != 0)
+		if (awake[index])
+			run_meta(s, index);
+		else
+			s->values[index] = expr_point(plan->idle[index]);
+		if (s->values[index].high != 0)
 			wake_metas(s, index, awake);
 	}
 }
@@ -162,21 +164,32 @@ static void run_metas(struct rule_scan *s)
 static void run_waiting(struct rule_scan *s, const struct rule *rule)
 {
 	if (rule_type_is_eval(rule->type)) {
-		s->values[rule->index] = rule->eval->fn(s, rule);
+		conclude(s, rule->index, rule->eval->fn(s, rule));
 		return;
 	}
 	engine_run_demand(s->rules->engine, &s->run, rule);
-	s->values[rule->index] = pattern_value(s, rule);
+	conclude(s, rule->index, pattern_value(s, rule));
 }
 
-/* The cheapest that the meta names and that isn't known; NULL: they all are. */
-static const struct rule *next_unknown(const struct rule_scan *s, uint32_t meta)
+#define COST_STEP 20.0         /* of an expression, in nanoseconds */
+
+/* Runs the cheapest that the meta names and that aren't known, for about as
+ * long as the expression itself takes; returns a meta that is to be settled
+ * first, or NULL. */
+static const struct rule *run_cheapest(struct rule_scan *s, uint32_t meta)
 {
 	const struct rule_plan *plan = &s->rules->plan;
 	const uint32_t *named = &plan->named[plan->named_first[meta]];
-	for (size_t i = 0; i < plan->named_count[meta]; i++)
-		if (!expr_known(s->values[named[i]]))
-			return s->rules->table->list[named[i]];
+	double left = (double)rule_expr_length(s->rules->table->list[meta]->expr) * COST_STEP;
+	for (size_t i = 0; i < plan->named_count[meta] && left > 0; i++) {
+		const struct rule *rule = s->rules->table->list[named[i]];
+		if (rule_scan_knows(s, named[i]))
+			continue;
+		if (rule->expr != NULL)
+			return rule;
+		run_waiting(s, rule);
+		left -= plan->costs[named[i]];
+	}
 	return NULL;
 }
 
@@ -187,14 +200,14 @@ static void settle_meta(struct rule_scan *s, uint32_t meta, uint32_t *stack)
 	stack[depth++] = meta;
 	while (depth > 0) {
 		uint32_t top = stack[depth - 1];
-		s->values[top] = meta_value(s, top);
-		const struct rule *rule = expr_known(s->values[top]) ? NULL : next_unknown(s, top);
-		if (rule == NULL)
+		run_meta(s, top);
+		if (rule_scan_knows(s, top)) {
 			depth--;
-		else if (rule->expr != NULL)
-			stack[depth++] = rule->index;
-		else
-			run_waiting(s, rule);
+			continue;
+		}
+		const struct rule *first = run_cheapest(s, top);
+		if (first != NULL)
+			stack[depth++] = first->index;
 	}
 }
 
@@ -203,7 +216,7 @@ static void settle_metas(struct rule_scan *s)
 	uint32_t *stack = arena_array(s->arena, uint32_t, s->rules->meta_count + 1);
 	for (size_t i = 0; i < s->rules->meta_count; i++) {
 		uint32_t index = s->rules->metas[i];
-		if (!expr_known(s->values[index]) && !rule_is_hidden(s->rules->table->list[index]))
+		if (!rule_scan_knows(s, index) && !rule_is_hidden(s->rules->table->list[index]))
 			settle_meta(s, index, stack);
 	}
 }

@@ -20,6 +20,7 @@ static const struct operator binary_operators[] = {
 struct pending {
 	enum op op;
 	int precedence;
+	size_t skip;           /* 1 + the instruction that skips it; 0: none */
 };
 
 struct expr_builder {
@@ -87,8 +88,9 @@ static size_t arity(enum op op)
 	return op == OP_COLON ? 3 : 2;
 }
 
-static void apply(struct expr_builder *b, enum op op)
+static void apply(struct expr_builder *b, struct pending pending)
 {
+	enum op op = pending.op;
 	if (op == OP_OPEN) {
 		b->error = "missing )";
 		return;
@@ -103,6 +105,8 @@ static void apply(struct expr_builder *b, enum op op)
 	}
 	emit(b, (struct instruction){ .op = op });
 	b->values -= arity(op) - 1;
+	if (pending.skip > 0 && b->error == NULL)
+		b->code[pending.skip - 1].target = (uint32_t)b->count;
 }
 
 static void push_operator(struct expr_builder *b, enum op op, int precedence)
@@ -111,7 +115,12 @@ static void push_operator(struct expr_builder *b, enum op op, int precedence)
 		b->error = "expression nested too deeply";
 		return;
 	}
-	b->stack[b->depth++] = (struct pending){ op, precedence };
+	struct pending pending = { .op = op, .precedence = precedence };
+	if (op == OP_AND || op == OP_OR) {
+		emit(b, (struct instruction){ .op = op == OP_AND ? OP_SKIP_IF_NOT : OP_SKIP_IF });
+		pending.skip = b->count;
+	}
+	b->stack[b->depth++] = pending;
 }
 
 static void skip_space(struct expr_builder *b)
@@ -207,7 +216,7 @@ static void close_parenthesis(struct expr_builder *b)
 {
 	b->rest = slice_from(b->rest, 1);
 	while (b->error == NULL && b->depth > 0 && b->stack[b->depth - 1].op != OP_OPEN)
-		apply(b, b->stack[--b->depth].op);
+		apply(b, b->stack[--b->depth]);
 	if (b->depth == 0)
 		b->error = "unexpected )";
 	else
@@ -226,7 +235,7 @@ static void reduce_for(struct expr_builder *b, const struct operator *op)
 				right ? top.precedence <= op->precedence : top.precedence < op->precedence)
 			break;
 		b->depth--;
-		apply(b, top.op);
+		apply(b, top);
 	}
 }
 
@@ -245,7 +254,7 @@ static void read_operator(struct expr_builder *b)
 				b->error = ": without ?";
 				return;
 			}
-			b->stack[b->depth - 1] = (struct pending){ OP_COLON, op->precedence };
+			b->stack[b->depth - 1] = (struct pending){ .op = OP_COLON, .precedence = op->precedence };
 		} else {
 			push_operator(b, op->op, op->precedence);
 		}
@@ -270,7 +279,7 @@ static void read_all(struct expr_builder *b, expr_name_fn fn, void *context)
 	if (b->error == NULL && !have)
 		b->error = "operand missing";
 	while (b->error == NULL && b->depth > 0)
-		apply(b, b->stack[--b->depth].op);
+		apply(b, b->stack[--b->depth]);
 	if (b->error == NULL && b->values != 1)
 		b->error = "malformed expression";
 }

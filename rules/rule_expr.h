@@ -42,16 +42,30 @@ void expr_push_sum(struct expr_builder *builder, const uint32_t *rules, size_t c
 /* NULL with *error_r on a syntax error. */
 struct rule_expr *rule_expr_parse(struct arena *arena, struct slice text, expr_name_fn name, void *context,
 				  const char **error_r);
-/* What a value is certain to lie in. */
+/* What a value is certain to lie in. The same twice: it is known. */
 struct expr_range {
-	double low, high;         /* the same: it is known */
-	bool whole;               /* no fractions in between */
+	double low, high;
 };
-struct expr_range rule_expr_range(const struct rule_expr *expr,
-				  struct expr_range (*value)(const void *context, uint32_t rule), const void *context);
+static inline struct expr_range expr_point(double value)
+{
+	return (struct expr_range){ value, value };
+}
+/* values: by rule, none beyond 1e15. Those that aren't known are taken for
+ * whole numbers, unless fractions is set. */
+struct expr_range rule_expr_range(const struct rule_expr *expr, const struct expr_range *values, bool fractions);
+/* Whether its value may be other than whole where those of rules are. */
+bool rule_expr_fractions(const struct rule_expr *expr);
+/* How many steps it takes. */
+size_t rule_expr_length(const struct rule_expr *expr);
 /* The value, of numbers that are known or EXPR_UNKNOWN. */
 double rule_expr_eval(const struct rule_expr *expr, double (*value)(void *context, uint32_t rule), void *context);
 /* Calls fn for each rule named, as often as it is named. */
 void rule_expr_rules(const struct rule_expr *expr, void (*fn)(void *context, uint32_t rule), void *context);
+/*
+ * Calls fn for rules of which one at least isn't 0 wherever the value isn't:
+ * for A && B with either. False: there are no such rules; the value may be
+ * other than 0 where all rules are.
+ */
+bool rule_expr_wakers(const struct rule_expr *expr, void (*fn)(void *context, uint32_t rule), void *context);
 
 #endif

@@ -6,13 +6,18 @@
 
 #define NUMBER_MAX 1e15        /* integers are exact up to here, and nothing overflows */
 
-static struct expr_range point(double v)
+static const struct expr_range anything = { -NUMBER_MAX, NUMBER_MAX };
+static const struct expr_range yes_or_no = { 0, 1 };
+
+static inline double min(double a, double b)
 {
-	return (struct expr_range){ v, v, v == floor(v) };
+	return a < b ? a : b;
 }
 
-static const struct expr_range anything = { -NUMBER_MAX, NUMBER_MAX, false };
-static const struct expr_range yes_or_no = { 0, 1, true };
+static inline double max(double a, double b)
+{
+	return a > b ? a : b;
+}
 
 static bool is_point(struct expr_range r)
 {
@@ -36,17 +41,13 @@ static double tame(double v)
 
 static struct expr_range hull(struct expr_range a, struct expr_range b)
 {
-	return (struct expr_range){ fmin(a.low, b.low), fmax(a.high, b.high), a.whole && b.whole };
+	return (struct expr_range){ min(a.low, b.low), max(a.high, b.high) };
 }
 
-/* What is left of it if it isn't 0. */
+/* What is left of a whole number if it isn't 0. */
 static struct expr_range but_zero(struct expr_range r)
 {
-	if (r.whole && r.low == 0)
-		r.low = 1;
-	else if (r.whole && r.high == 0)
-		r.high = -1;
-	return r;
+	return (struct expr_range){ r.low == 0 ? 1 : r.low, r.high == 0 ? -1 : r.high };
 }
 
 static struct expr_range decide(struct expr_range condition, struct expr_range yes, struct expr_range no)
@@ -58,13 +59,13 @@ static struct expr_range decide(struct expr_range condition, struct expr_range y
 
 static struct expr_range answer(bool yes, bool no)
 {
-	return yes ? point(1) : no ? point(0) : yes_or_no;
+	return yes ? expr_point(1) : no ? expr_point(0) : yes_or_no;
 }
 
 static struct expr_range multiply(struct expr_range a, struct expr_range b)
 {
 	double p = a.low * b.low, q = a.low * b.high, r = a.high * b.low, s = a.high * b.high;
-	return (struct expr_range){ fmin(fmin(p, q), fmin(r, s)), fmax(fmax(p, q), fmax(r, s)), a.whole && b.whole };
+	return (struct expr_range){ min(min(p, q), min(r, s)), max(max(p, q), max(r, s)) };
 }
 
 static double of_points(enum op op, double a, double b)
@@ -92,52 +93,91 @@ static struct expr_range compare(enum op op, struct expr_range a, struct expr_ra
 static struct expr_range both(enum op op, struct expr_range a, struct expr_range b)
 {
 	switch (op) {
-	case OP_AND: return decide(a, b, point(0));
-	case OP_OR: return surely(a) ? a : surely_not(a) ? b : hull(but_zero(a), b);
 	case OP_MULTIPLY: return multiply(a, b);
-	case OP_ADD: return (struct expr_range){ a.low + b.low, a.high + b.high, a.whole && b.whole };
-	case OP_SUBTRACT: return (struct expr_range){ a.low - b.high, a.high - b.low, a.whole && b.whole };
+	case OP_SUBTRACT: return (struct expr_range){ a.low - b.high, a.high - b.low };
 	case OP_DIVIDE: case OP_MODULO: case OP_XOR:
-		return is_point(a) && is_point(b) ? point(of_points(op, a.low, b.low)) : anything;
+		return is_point(a) && is_point(b) ? expr_point(of_points(op, a.low, b.low)) : anything;
 	default: return compare(op, a, b);
 	}
 }
 
 static struct expr_range within(struct expr_range r)
 {
-	return (struct expr_range){ tame(r.low), tame(r.high), r.whole };
+	return (struct expr_range){ tame(r.low), tame(r.high) };
 }
 
-struct expr_range rule_expr_range(const struct rule_expr *expr,
-				  struct expr_range (*value)(const void *context, uint32_t rule), const void *context)
+/* Each instruction leaves its value on top of the stack. */
+static struct expr_range run(const struct rule_expr *expr, const struct expr_range *values, bool fractions,
+			     struct expr_range (*value)(const void *context, uint32_t rule), const void *context)
 {
-	struct expr_range stack[EXPR_DEPTH_MAX + 1];
-	size_t n = 0;
+	struct expr_range stack[EXPR_DEPTH_MAX + 1], *top = stack - 1;
 	for (size_t i = 0; i < expr->count; i++) {
 		const struct instruction *in = &expr->code[i];
 		switch (in->op) {
 		case OP_NUMBER:
-			stack[n++] = within(point(in->number));
+			*++top = within(expr_point(in->number));
 			break;
 		case OP_RULE:
-			stack[n++] = within(value(context, in->rule));
+			*++top = values != NULL ? values[in->rule] : within(value(context, in->rule));
 			break;
 		case OP_NOT:
-			stack[n - 1] = answer(surely_not(stack[n - 1]), surely(stack[n - 1]));
+			*top = answer(surely_not(*top), surely(*top));
 			break;
 		case OP_NEGATE:
-			stack[n - 1] = (struct expr_range){ -stack[n - 1].high, -stack[n - 1].low, stack[n - 1].whole };
+			*top = (struct expr_range){ -top->high, -top->low };
 			break;
 		case OP_COLON:
-			n -= 2;
-			stack[n - 1] = decide(stack[n - 1], stack[n], stack[n + 1]);
+			top -= 2;
+			*top = decide(*top, top[1], top[2]);
+			break;
+		case OP_SKIP_IF_NOT:
+			i = surely_not(*top) ? in->target - 1 : i;
+			break;
+		case OP_SKIP_IF:
+			i = surely(*top) ? in->target - 1 : i;
+			break;
+		case OP_AND: /* the left isn't surely 0: that was skipped */
+			top--;
+			if (surely(*top))
+				*top = top[1];
+			else
+				*top = (struct expr_range){ min(top[1].low, 0), max(top[1].high, 0) };
+			break;
+		case OP_OR:
+			top--;
+			*top = surely_not(*top) ? top[1] : hull(fractions ? *top : but_zero(*top), top[1]);
+			break;
+		case OP_ADD:
+			top--;
+			top->low += top[1].low;
+			top->high += top[1].high;
 			break;
 		default:
-			n--;
-			stack[n - 1] = within(both(in->op, stack[n - 1], stack[n]));
+			top--;
+			*top = within(both(in->op, *top, top[1]));
 		}
 	}
-	return stack[0];
+	return within(*top);
+}
+
+struct expr_range rule_expr_range(const struct rule_expr *expr, const struct expr_range *values, bool fractions)
+{
+	return run(expr, values, fractions, NULL, NULL);
+}
+
+bool rule_expr_fractions(const struct rule_expr *expr)
+{
+	for (size_t i = 0; i < expr->count; i++) {
+		const struct instruction *in = &expr->code[i];
+		if (in->op == OP_DIVIDE || (in->op == OP_NUMBER && in->number != floor(in->number)))
+			return true;
+	}
+	return false;
+}
+
+size_t rule_expr_length(const struct rule_expr *expr)
+{
+	return expr->count;
 }
 
 struct known_or_not {
@@ -149,13 +189,13 @@ static struct expr_range range_of(const void *context, uint32_t rule)
 {
 	const struct known_or_not *k = context;
 	double v = k->value(k->context, rule);
-	return expr_known(v) ? point(v) : anything;
+	return expr_known(v) ? expr_point(v) : anything;
 }
 
 double rule_expr_eval(const struct rule_expr *expr, double (*value)(void *, uint32_t), void *context)
 {
 	const struct known_or_not k = { value, context };
-	struct expr_range r = rule_expr_range(expr, range_of, &k);
+	struct expr_range r = run(expr, NULL, true, range_of, &k);
 	return is_point(r) ? r.low : EXPR_UNKNOWN;
 }
 

@@ -5,13 +5,18 @@
 
 enum op {
 	OP_NUMBER, OP_RULE, OP_NOT, OP_NEGATE, OP_MULTIPLY, OP_DIVIDE, OP_MODULO, OP_ADD, OP_SUBTRACT,
-	OP_LT, OP_LE, OP_GT, OP_GE, OP_EQ, OP_NE, OP_XOR, OP_AND, OP_OR, OP_QUESTION, OP_COLON, OP_OPEN,
+	OP_LT, OP_LE, OP_GT, OP_GE, OP_EQ, OP_NE, OP_XOR, OP_AND, OP_OR,
+	OP_SKIP_IF_NOT, OP_SKIP_IF, /* behind what is left of && and ||: past them if that decides */
+	OP_QUESTION, OP_COLON, OP_OPEN,
 };
 
 struct instruction {
 	enum op op;
-	uint32_t rule;
-	double number;
+	union {
+		uint32_t rule;
+		uint32_t target; /* of OP_SKIP…: the instruction to go on with */
+		double number;
+	};
 };
 
 struct rule_expr {

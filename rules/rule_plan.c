@@ -52,7 +52,9 @@ static void each_name(const struct ruleset *rules, struct rule_plan *plan, void 
 {
 	for (size_t i = 0; i < rules->meta_count; i++) {
 		struct naming n = { plan, rules->metas[i] };
-		rule_expr_rules(rules->table->list[n.meta]->expr, fn, &n);
+		const struct rule_expr *expr = rules->table->list[n.meta]->expr;
+		if (!rule_expr_wakers(expr, fn, &n))
+			rule_expr_rules(expr, fn, &n);
 	}
 }
 
@@ -117,12 +119,28 @@ static int by_cost(const void *a, const void *b, void *context)
 	return x < y ? -1 : x > y;
 }
 
+static void add_one(void *context, uint32_t rule)
+{
+	size_t *count = context;
+	(void)rule;
+	++*count;
+}
+
+static size_t count_named(const struct ruleset *rules)
+{
+	size_t total = 0;
+	for (size_t i = 0; i < rules->meta_count; i++)
+		rule_expr_rules(rules->table->list[rules->metas[i]]->expr, add_one, &total);
+	return total;
+}
+
 /* Metas come behind those that they name. */
 static void list_costs(const struct ruleset *rules, struct rule_plan *plan)
 {
 	size_t count = rules->table->count, at = 0;
-	struct costs c = { .plan = plan, .costs = xcalloc(count + 1, sizeof(double)), .listed = xcalloc(count + 1, 1) };
-	plan->named = arena_array(rules->arena, uint32_t, plan->first[count] + 1);
+	struct costs c = { .plan = plan, .listed = xcalloc(count + 1, 1) };
+	plan->named = arena_array(rules->arena, uint32_t, count_named(rules) + 1);
+	c.costs = plan->costs = arena_array(rules->arena, double, count + 1);
 	plan->named_first = arena_array(rules->arena, size_t, count + 2);
 	plan->named_count = arena_array(rules->arena, size_t, count + 1);
 	for (size_t i = 0; i < count; i++)
@@ -139,39 +157,42 @@ static void list_costs(const struct ruleset *rules, struct rule_plan *plan)
 		}
 		qsort_r(plan->named + at, c.count - at, sizeof(*plan->named), by_cost, c.costs);
 	}
-	free(c.costs);
 	free(c.listed);
 }
 
 /* ---- what values lie in ---- */
-
-static struct expr_range range_of(const void *context, uint32_t rule)
-{
-	const struct rule_plan *plan = context;
-	return plan->ranges[rule];
-}
-
 static struct expr_range first_range(const struct rule *rule)
 {
 	if (!runs(rule))
-		return (struct expr_range){ 0, rule->reported ? 1 : 0, true };
+		return (struct expr_range){ 0, rule->reported ? 1 : 0 };
 	if (rule->engine_id == 0)
-		return (struct expr_range){ 0, NUMBER_MAX, false };
+		return (struct expr_range){ 0, NUMBER_MAX };
 	bool counts = (rule->tflags & TFLAG_MULTIPLE) && !rule->negated;
-	return (struct expr_range){ 0, !counts ? 1 : rule->maxhits > 0 ? rule->maxhits : NUMBER_MAX, true };
+	return (struct expr_range){ 0, !counts ? 1 : rule->maxhits > 0 ? rule->maxhits : NUMBER_MAX };
+}
+
+static void inherit_fractions(void *context, uint32_t rule)
+{
+	const struct naming *n = context;
+	n->plan->fractions[n->meta] = n->plan->fractions[n->meta] || n->plan->fractions[rule];
 }
 
 static void find_ranges(const struct ruleset *rules, struct rule_plan *plan)
 {
 	size_t count = rules->table->count;
+	plan->fractions = arena_array(rules->arena, bool, count + 1);
 	plan->ranges = arena_array(rules->arena, struct expr_range, count + 1);
 	for (size_t i = 0; i < count; i++)
 		plan->ranges[i] = first_range(rules->table->list[i]);
 	for (size_t i = 0; i < rules->meta_count; i++) {
 		uint32_t meta = rules->metas[i];
-		struct expr_range r = rule_expr_range(rules->table->list[meta]->expr, range_of, plan);
+		const struct rule_expr *expr = rules->table->list[meta]->expr;
+		struct naming n = { plan, meta };
+		plan->fractions[meta] = rule_expr_fractions(expr);
+		rule_expr_rules(expr, inherit_fractions, &n);
+		struct expr_range r = rule_expr_range(expr, plan->ranges, plan->fractions[meta]);
 		if (r.low < 0) /* counts as one */
-			r = (struct expr_range){ r.high < 0 ? 1 : 0, fmax(r.high, 1), r.whole };
+			r = (struct expr_range){ r.high < 0 ? 1 : 0, fmax(r.high, 1) };
 		plan->ranges[meta] = r;
 	}
 }
@@ -186,7 +207,6 @@ static double zero(void *context, uint32_t rule)
 void rule_plan_make(const struct ruleset *rules, struct rule_plan *plan)
 {
 	size_t count = rules->table->count;
-	plan->initial = arena_array(rules->arena, double, count + 1);
 	plan->patterns = arena_array(rules->arena, uint32_t, count + 1);
 	plan->selected = arena_array(rules->arena, uint32_t, count + 1);
 	plan->patient = arena_array(rules->arena, uint32_t, count + 1);
@@ -194,7 +214,6 @@ void rule_plan_make(const struct ruleset *rules, struct rule_plan *plan)
 	plan->idle = arena_array(rules->arena, double, count + 1);
 	for (size_t i = 0; i < count; i++) {
 		const struct rule *rule = rules->table->list[i];
-		plan->initial[i] = runs(rule) ? EXPR_UNKNOWN : 0;
 		if (runs(rule))
 			list_rule(rules, rule, plan);
 		if (rule->expr != NULL) {

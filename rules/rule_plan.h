@@ -10,7 +10,6 @@
 struct ruleset;
 
 struct rule_plan {
-	double *initial;           /* by rule: EXPR_UNKNOWN, or 0 of what doesn't run */
 	uint32_t *patterns;        /* of the engine: their value is the count of matches … */
 	size_t pattern_count;
 	uint32_t *selected;        /* … but of these, of a header, there is more to it */
@@ -19,11 +18,13 @@ struct rule_plan {
 	size_t patient_count;
 	uint32_t *others;          /* neither patterns nor evals nor metas */
 	size_t other_count;
-	uint32_t *dependents;      /* metas that name rule i: from first[i] up to first[i + 1] */
+	uint32_t *dependents;      /* metas that rule i may turn: from first[i] up to first[i + 1] */
 	size_t *first;
 	uint32_t *named;           /* what meta i names, each once, the cheapest first */
 	size_t *named_first, *named_count; /* by rule, of metas */
-	struct expr_range *ranges; /* by rule: what its value lies in before it is known */
+	struct expr_range *ranges; /* by rule: what its value lies in before it is known: 0 of what doesn't run */
+	bool *fractions;           /* by rule, of metas: may be other than whole */
+	double *costs;             /* by rule: nanoseconds to run it, roughly */
 	double *idle;              /* by rule, of metas: the value when all that they name is 0 */
 };
 

@@ -126,9 +126,9 @@ struct rule_scan *rule_scan_begin(const struct ruleset *rules, const struct rule
 	s->in = *input;
 	s->arena = input->arena;
 	s->evals = arena_new(s->arena, struct eval_state);
-	s->values = arena_array(s->arena, double, count + 1);
+	s->values = arena_array(s->arena, struct expr_range, count + 1);
 	s->evidence = arena_array(s->arena, struct slice, count + 1);
-	memcpy(s->values, rules->plan.initial, (count + 1) * sizeof(*s->values));
+	memcpy(s->values, rules->plan.ranges, (count + 1) * sizeof(*s->values));
 	if (!rules->options.net)
 		s->in.questions = NULL;
 	find_relays(s);
@@ -357,14 +357,14 @@ const struct rule_hit *rule_scan_hits(struct rule_scan *s, size_t *count_r)
 	const struct rule_table *table = s->rules->table;
 	size_t n = 0, most = 0;
 	for (size_t i = 0; i < table->count; i++)
-		most += s->values[i] != 0;
+		most += s->values[i].low > 0;
 	struct rule_hit *hits = arena_array(s->arena, struct rule_hit, most + 1);
 	for (size_t i = 0; i < table->count && most > 0; i++) {
 		const struct rule *rule = table->list[i];
-		if (!expr_known(s->values[i]) || s->values[i] == 0 || rule_told_by_filter(rule) ||
+		if (!rule_scan_knows(s, (uint32_t)i) || s->values[i].low == 0 || rule_told_by_filter(rule) ||
 		    (!s->in.all && rule_is_hidden(rule)))
 			continue;
-		hits[n++] = (struct rule_hit){ rule, s->values[i], evidence_of(s, rule) };
+		hits[n++] = (struct rule_hit){ rule, s->values[i].low, evidence_of(s, rule) };
 	}
 	*count_r = n;
 	return hits;

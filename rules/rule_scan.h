@@ -62,7 +62,7 @@ struct rule_scan {
 	struct engine_run run;
 	bool running;                   /* the run holds a scratch */
 	bool texts_done, finished;
-	double *values;                 /* by rule; EXPR_UNKNOWN: not concluded */
+	struct expr_range *values;      /* by rule; more than a point: not concluded */
 	struct slice *evidence;         /* by rule; of evals */
 	struct rule_hit *hits;
 	size_t hit_count;
@@ -72,6 +72,12 @@ struct rule_scan {
 	size_t uri_count;
 	struct eval_state *evals;       /* kept between functions: rules/rule_eval.h */
 };
+
+/* The rule's value is certain. */
+static inline bool rule_scan_knows(const struct rule_scan *scan, uint32_t rule)
+{
+	return scan->values[rule].low == scan->values[rule].high;
+}
 
 struct rule_scan *rule_scan_begin(const struct ruleset *rules, const struct rule_input *input);
 void rule_scan_headers(struct rule_scan *scan);
