@@ -12,25 +12,42 @@ static void fail(struct arena *arena, struct arc_chain *chain, unsigned instance
 					arena_printf(arena, "i=%u: %s%s", instance, what, why);
 }
 
-static struct slice skip_white(struct slice s)
+/* White space and comments (CFWS, RFC 5322 3.2.2) at the front. */
+static struct slice skip_cfws(struct slice s)
 {
-	return slice_trim_left(s);
+	size_t at = 0, depth = 0;
+	for (; at < s.len && (depth > 0 || ascii_is_space(s.data[at]) || s.data[at] == '('); at++) {
+		if (s.data[at] == '(')
+			depth++;
+		else if (s.data[at] == ')' && depth > 0)
+			depth--;
+		else if (s.data[at] == '\\')
+			at++;
+	}
+	return slice_from(s, at < s.len ? at : s.len);
 }
 
 /* "i=N;" at the front of an ARC-Authentication-Results (4.1.1). 0: it isn't
  * there. */
 static unsigned results_instance(struct slice value, struct slice *authres_r)
 {
-	size_t semicolon = slice_chr(value, ';');
-	struct slice s = skip_white(slice_head(value, semicolon == SLICE_NPOS ? 0 : semicolon));
+	struct slice s = skip_cfws(value);
 	uint64_t instance = 0;
+	size_t digits = 0;
 	if (!slice_starts_nocase(s, SLICE("i")))
 		return 0;
-	s = skip_white(slice_from(s, 1));
-	if (!slice_starts(s, SLICE("=")) ||
-	    !slice_u64(slice_trim(slice_from(s, 1)), ARC_INSTANCES_MAX, &instance))
+	s = skip_cfws(slice_from(s, 1));
+	if (!slice_starts(s, SLICE("=")))
 		return 0;
-	*authres_r = slice_from(value, semicolon + 1);
+	s = skip_cfws(slice_from(s, 1));
+	while (digits < s.len && ascii_is_digit(s.data[digits]))
+		digits++;
+	if (!slice_u64(slice_head(s, digits), ARC_INSTANCES_MAX, &instance))
+		return 0;
+	s = skip_cfws(slice_from(s, digits));
+	if (!slice_starts(s, SLICE(";")))
+		return 0;
+	*authres_r = slice_from(s, 1);
 	return (unsigned)instance;
 }
 

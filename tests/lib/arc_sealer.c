@@ -34,7 +34,9 @@ struct slice seal(struct arena *arena, const struct sealing *s, struct slice hea
 		.tags = arena_printf(arena, "i=%u; a=rsa-sha256; c=relaxed/relaxed; d=%s; s=%s; h=" FIELDS "%s",
 				     s->instance, s->domain, s->selector, s->ams_tags ? s->ams_tags : "").data,
 	};
-	struct slice aar = arena_printf(arena, "ARC-Authentication-Results: i=%u; %s\r\n", s->instance, s->authres);
+	const char *c = s->comment ? s->comment : "";
+	struct slice aar = arena_printf(arena, "ARC-Authentication-Results: %si%s=%s%u%s; %s\r\n", c, c, c, s->instance,
+					c, s->authres);
 	struct slice ams = sign(arena, &sign_message, head, body);
 	buf_add_slice(sets, aar);
 	buf_add_slice(sets, ams);

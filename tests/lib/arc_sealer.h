@@ -9,6 +9,7 @@ struct sealing {
 	unsigned instance;
 	const char *cv;
 	const char *authres;     /* behind "i=N; " */
+	const char *comment;     /* before "i", "=", N and ";", or NULL */
 	const char *ams_tags;    /* more tags of the AMS, or NULL */
 };
 

@@ -139,6 +139,29 @@ static void test_oldest_pass(void **state)
 	buf_free(&sets);
 }
 
+/* Comments may stand around "i=N" (RFC 8617 4.1.1: CFWS). */
+static void test_comments(void **state)
+{
+	static const struct {
+		const char *comment;
+		bool pass;
+	} cases[] = {
+		{ "", true }, { " (one; i=2) ", true }, { "(a (b) \\) c)", true }, { "\r\n\t(a)\r\n ", true },
+		{ "(never ends", false }, { "\\", false }, { "x", false }, { ")", false },
+	};
+	struct world *w = *state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf sets = { 0 };
+		struct sealing s = { .key = test_key(1024), .domain = "one.example", .selector = "a", .instance = 1,
+				     .cv = "none", .authres = "mx; none", .comment = cases[i].comment };
+		struct slice head = seal(w->arena, &s, SLICE(HEAD), SLICE(BODY), &sets);
+		struct scan *scan = run(w, head, BODY);
+		if ((scan->facts.arc.result == AUTH_PASS) != cases[i].pass)
+			fail_msg("\"%s\": %.*s", cases[i].comment, SLICE_ARG(scan->facts.arc.reason));
+		buf_free(&sets);
+	}
+}
+
 static struct slice without(struct world *w, struct slice head, const char *begin)
 {
 	size_t at = slice_find(head, slice_str(begin)), end = at;
@@ -254,7 +277,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_lengths), TEST(test_authres), TEST(test_oldest_pass), TEST(test_structure),
-		TEST(test_seals), TEST(test_altered_results), TEST(test_consequences),
+		TEST(test_seals), TEST(test_altered_results), TEST(test_consequences), TEST(test_comments),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
