@@ -104,14 +104,35 @@ static bool next_word(struct slice text, size_t *at, struct slice *word_r, bool 
 	return to > from;
 }
 
-static void claims_in_words(struct claims *c, struct slice text)
+static void claims_in_words(struct claims *c, struct slice text, bool addresses)
 {
 	struct slice word, domain;
 	bool is_address;
 	for (size_t at = 0; c->seen < CLAIMS_MAX && next_word(text, &at, &word, &is_address);)
 		if (slice_chr(word, '.') != SLICE_NPOS &&
 		    address_domain(c->scan->arena, word, ADDRESS_UTF8 | ADDRESS_LAX, &domain) == ADDRESS_OK)
-			claim(c, domain, is_address);
+			claim(c, domain, is_address && addresses);
+}
+
+/* "boss @ example . org": without the blanks around "@" and ".". */
+static struct slice tightened(struct arena *arena, struct slice text)
+{
+	char *out = arena_alloc(arena, text.len + 1);
+	size_t len = 0;
+	bool blank = false;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+		bool joint = c == '.' || c == '@', after_joint = len > 0 && (out[len - 1] == '.' || out[len - 1] == '@');
+		if (ascii_is_space(c)) {
+			blank = true;
+			continue;
+		}
+		if (blank && !joint && !after_joint)
+			out[len++] = ' ';
+		out[len++] = c;
+		blank = false;
+	}
+	return slice_make(out, len);
 }
 
 /* The ideographic full stop is a dot to whom it may concern (UTS #46). */
@@ -131,14 +152,17 @@ static struct slice with_dots(struct arena *arena, struct slice text)
 	return s;
 }
 
-/* As it is written, and as it looks: with wide and borrowed letters. */
+/* As it is written, and as it looks: with wide and borrowed letters. Text in
+ * which a point ends a sentence is no address, but may name one of the lists. */
 static void claims_in_text(struct claims *c, struct slice text)
 {
 	struct arena *arena = c->scan->arena;
-	claims_in_words(c, text);
-	struct slice look = skeleton_text(arena, with_dots(arena, text));
+	claims_in_words(c, text, true);
+	struct slice look = skeleton_text(arena, with_dots(arena, text)), tight = tightened(arena, look);
 	if (!slice_eq_nocase(look, text))
-		claims_in_words(c, look);
+		claims_in_words(c, look, true);
+	if (!slice_eq_nocase(tight, look))
+		claims_in_words(c, tight, false);
 }
 
 /* An address anywhere in the field: in a comment, in a second entry's name. */

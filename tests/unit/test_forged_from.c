@@ -116,6 +116,8 @@ static const struct {
 	{ "our domain with a borrowed letter",
 	  SLICE("From: \"ex\xd0\xb0mple.org help\" <a@other.example>\r\n"),
 	  "FROM_NAME_OURS", 0 },
+	{ "our domain, spaced", SLICE("From: \"EXAMPLE . ORG\" <a@other.example>\r\n"), "FROM_NAME_OURS", 0 },
+	{ "a point, and an @, in a sentence", SLICE("From: \"Joe @ Work. Now.\" <a@other.example>\r\n"), NULL, 0 },
 	{ "our address in a comment behind",
 	  SLICE("From: Jo <a@other.example> (boss@example.org)\r\n"),
 	  "FROM_NAME_OURS", 0 },
