@@ -338,9 +338,10 @@ static bool parse_rcpt(struct session *s, struct arena *arena, struct slice arg,
 static bool rcpt_check(struct session *s, struct slice arg)
 {
 	(void)arg;
-	if (s->transaction->in_chunks)
-		session_error(s, 503, "5.5.1", "Recipients have to come before BDAT");
-	return !s->transaction->in_chunks;
+	if (!s->transaction->in_chunks)
+		return true;
+	session_error(s, 503, "5.5.1", "Recipients have to come before BDAT"); /* may end the session */
+	return false;
 }
 
 static void rcpt_proceed(struct session *s, struct slice arg)

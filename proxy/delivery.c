@@ -75,5 +75,5 @@ void delivery_trouble(struct delivery *d, const char *enhanced, const char *text
 
 void delivery_home_close(struct delivery_home *home)
 {
-	backend_conn_drop(&home->conn);
+	backend_conn_release(&home->conn, true); /* an identity rides on it: it gets QUIT */
 }

@@ -189,8 +189,14 @@ def test_rcpt_after_bdat(gate):
         assert c.code("RCPT TO:<eve@example.org>") == 503
         c.send(b"BDAT 0 LAST\r\n")
         assert c.reply()[0] == 250
+        begin(c)
+        c.send(b"BDAT 5\r\nabcde")
+        assert c.reply()[0] == 250
+        c.send(b"RCPT TO:<eve@example.org>\r\n" * 101)  # up to the limit of errors
+        assert [c.reply()[0] for _ in range(100)] == [503] * 99 + [421]
     (m,) = gate.backend.messages[before:]
     assert m["rcpt"] == [b"RCPT TO:<bob@example.org>"]
+    assert "ended with" not in gate.log(), "no worker has died"
 
 
 def test_data_after_bdat(gate):

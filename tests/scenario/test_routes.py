@@ -347,6 +347,11 @@ def test_all_that_is_known_of_a_client(place, how, verb):
                 want |= {"IDENT": re.search(r"\((\w+)\)$", text).group(1), "SOURCE": "LOCAL"}
             assert dict(x.split("=", 1) for x in told) == want
             c.close()
+        if how == "xclient":
+            end = time.time() + 10
+            while b.commands.count("QUIT") < len(names) and time.time() < end:
+                time.sleep(0.02)
+            assert b.commands.count("QUIT") >= len(names), "the client's connection ends in order"
         if has_ipv6():
             with Client(six, host="::1") as c:
                 c.hello()
