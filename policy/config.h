@@ -122,6 +122,8 @@ enum keep_mail { KEEP_NONE, KEEP_REFUSED, KEEP_ALL };
 
 struct config_state {
 	struct slice store;         /* lmdb:PATH, redis://host:port/db, memory: */
+	uint64_t store_size;        /* 0: as base/store.h has it */
+	int64_t store_timeout;      /* ms */
 	struct slice directory;     /* spool, journal, quarantine */
 	int64_t quarantine_keep;    /* ms */
 	uint64_t quarantine_size, journal_size, keep_size;

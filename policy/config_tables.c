@@ -321,10 +321,18 @@ static const struct setting_value KEEP_MAILS[] = {
 	{ "off", KEEP_NONE }, { "refused", KEEP_REFUSED }, { "all", KEEP_ALL }, { NULL, 0 },
 };
 
+static const struct setting_value STORE_SIZES[] = { { "usual", 0 }, { NULL, 0 } };
+
 static const struct setting STATE[] = {
 	{ "store", SETTING_STRING, AT(state, store), .fallback = "lmdb:/var/lib/gatehouse",
 	  .help = "What greylisting, rates and reputations are kept in: lmdb:FOLDER, redis://host:port/db, "
 		  "or memory:" },
+	{ "store-size", SETTING_SIZE, AT(state, store_size), .fallback = "usual", .min = 4 * MIB, .max = 1e12, .values = STORE_SIZES,
+	  .help = "How large the store may be; what expires soonest is forgotten first. usual: 1gb, and 64mb for memory:. "
+		  "Redis has a bound of its own (maxmemory, with maxmemory-policy volatile-ttl). A file that is there "
+		  "already doesn't shrink" },
+	{ "store-timeout", SETTING_TIME, AT(state, store_timeout), .fallback = "3s", .min = 10, .max = MINUTE,
+	  .help = "How long the store may take to answer; then it counts as lost" },
 	{ "directory", SETTING_STRING, AT(state, directory), .fallback = "/var/lib/gatehouse",
 	  .help = "Folder of the spool, the journal and the quarantine" },
 	{ "quarantine-keep", SETTING_TIME, AT(state, quarantine_keep), .fallback = "30d", .min = 1000,

@@ -60,7 +60,8 @@ static bool make_driver(struct milter_server *s)
 	struct zone *zone;
 	char why[WAIT_ERROR_MAX];
 	config.scanner = clamd_scanner(s->snapshot, &scanner) ? &scanner : NULL;
-	const struct store_config store = { .url = s->snapshot->config->state->store };
+	const struct config_state *state = s->snapshot->config->state;
+	const struct store_config store = { state->store, state->store_timeout, state->store_size };
 	if (!resolver_settings(s->snapshot->config, &zone, &config.resolver, why)) {
 		log_error(NULL, "resolver", "%s", why);
 		return false;

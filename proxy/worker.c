@@ -245,7 +245,7 @@ static bool make_tls(struct worker *w)
 static struct store *open_store(struct worker *w)
 {
 	const struct config_state *state = w->snapshot->config->state;
-	const struct store_config config = { .url = state->store };
+	const struct store_config config = { state->store, state->store_timeout, state->store_size };
 	char error[STORE_ERROR_MAX];
 	if (state->store.len == 0)
 		return NULL;

@@ -417,3 +417,23 @@ def test_redis_that_stops_and_comes_back(gate, redis):
     while time.time() < end and send(g)[0][0][0] != 450:
         time.sleep(0.3)
     assert send(g)[0][0][0] == 450
+
+
+def test_many_senders_are_bounded(gate):
+    """Keys without end, of their own making: the store forgets, and neither grows nor fails."""
+    g = gate("filter greylist { enabled = on mode = always }\nfilter rate { enabled = on sender = 1000 }\nfilter spf { enabled = off }\n"
+             "filter iprev { enabled = off }\nfilter sender_domain { enabled = off }", limits="errors = 100000 messages = 100000 commands = 100000")
+    g.stop()
+    g.conf.write_text(g.text.replace('directory = "', 'store-size = 4mb directory = "'))
+    g.start()
+    with Client(g.port, greet=False, timeout=60) as c:
+        c.send("PROXY TCP4 192.0.2.10 127.0.0.1 4242 25\r\n")
+        c.reply()
+        c.hello()
+        for _ in range(30):
+            names = [f"{os.urandom(100).hex()}@{os.urandom(25).hex()}.example" for _ in range(100)]
+            c.send("".join(f"MAIL FROM:<{n}>\r\nRCPT TO:<bob@example.org>\r\nRSET\r\n" for n in names))
+            got = [c.reply() for _ in range(300)]
+            assert [code for code, _ in got] == [250, 451, 250] * 100, [x for x in got if x[0] == 421]
+    assert (g.state / "store" / "data.mdb").stat().st_size <= 4 << 20
+    assert "GREYLIST_TEMPERROR" not in g.log() and "store" not in "".join(x for x in g.lines if "level=error" in x)

@@ -299,6 +299,10 @@ static void test_lmdb_bounded(void **state)
 	snprintf(path, sizeof(path), "%s/data.mdb", url + 5);
 	assert_int_equal(stat(path, &st), 0);
 	assert_in_range(st.st_size, 1 << 20, 8 << 20);
+	/* With half of that it goes on, with what fits. */
+	check_bounded(url, 4 << 20);
+	assert_int_equal(stat(path, &st), 0);
+	assert_in_range(st.st_size, 1 << 20, 8 << 20);
 }
 
 /* Large values into a store full of small ones: the hard way to make room. */
