@@ -327,7 +327,8 @@ static const struct setting STATE[] = {
 	{ "store", SETTING_STRING, AT(state, store), .fallback = "lmdb:/var/lib/gatehouse",
 	  .help = "What greylisting, rates and reputations are kept in: lmdb:FOLDER, redis://host:port/db, "
 		  "or memory:" },
-	{ "store-size", SETTING_SIZE, AT(state, store_size), .fallback = "usual", .min = 4 * MIB, .max = 1e12, .values = STORE_SIZES,
+	{ "store-size", SETTING_SIZE, AT(state, store_size), .fallback = "usual", .min = 4 * MIB, .max = 1e12,
+	  .values = STORE_SIZES,
 	  .help = "How large the store may be; what expires soonest is forgotten first. usual: 1gb, and 64mb for memory:. "
 		  "Redis has a bound of its own (maxmemory, with maxmemory-policy volatile-ttl). A file that is there "
 		  "already doesn't shrink" },
