@@ -123,25 +123,32 @@ static const struct {
 };
 static const struct refusal denied = { 550, "5.7.1", { "Sender refused by local policy", 30 } };
 
-/* Where a policy makes a refusal of a finding that has no words of its own (RFC 7372). */
+/* Where a policy makes a refusal of a finding that has no words of its own
+ * (RFC 7372, RFC 7505, RFC 3463): for now with 451 4.…, for good with 550 5.… */
 static const struct {
-	const char *prefix;
-	struct refusal reply;
+	const char *prefix, *later, *never;
+	struct slice text;
 } by_method[] = {
-	{ "SPF_", { 550, "5.7.23", { "SPF does not permit this client", 31 } } },
-	{ "DKIM_", { 550, "5.7.20", { "No acceptable DKIM signature", 28 } } },
-	{ "DMARC_", { 550, "5.7.26", { "Refused by the policy of the author's domain", 44 } } },
-	{ "IPREV_", { 550, "5.7.25", { "The client's reverse DNS name is not right", 42 } } },
-	{ "ARC_", { 550, "5.7.29", { "The chain of forwarders does not verify", 39 } } },
+	{ "SPF_TEMPERROR", "4.7.24", "5.7.24", { "SPF can't be checked", 20 } },
+	{ "SPF_PERMERROR", "4.7.24", "5.7.24", { "The SPF record can't be read", 28 } },
+	{ "SPF_", "4.7.23", "5.7.23", { "SPF does not permit this client", 31 } },
+	{ "DKIM_", "4.7.20", "5.7.20", { "No passing DKIM signature", 25 } },
+	{ "DMARC_", "4.7.26", "5.7.26", { "Refused by the policy of the author's domain", 44 } },
+	{ "IPREV_", "4.7.25", "5.7.25", { "The client's reverse DNS name is not right", 42 } },
+	{ "ARC_", "4.7.29", "5.7.29", { "The chain of forwarders does not verify", 39 } },
+	{ "SENDER_NULL_MX", "4.7.27", "5.7.27", { "The sender's domain takes no mail", 33 } },
+	{ "CLAMD_FOUND", "4.7.0", "5.7.0", { "Message contains malware", 24 } },
 };
 
-static const struct refusal *usual_for(const struct verdict *v, const struct refusal *fallback)
+static struct refusal usual_for(const struct verdict *v, const struct refusal *fallback)
 {
+	bool later = v->action == ACTION_DEFER;
 	for (size_t i = 0; v->decisive != NULL && i < sizeof(by_method) / sizeof(*by_method); i++)
-		if (v->action == ACTION_REJECT &&
+		if ((later || v->action == ACTION_REJECT) &&
 		    slice_starts(slice_str(v->decisive->symbol), slice_str(by_method[i].prefix)))
-			return &by_method[i].reply;
-	return fallback;
+			return (struct refusal){ later ? 451 : 550, later ? by_method[i].later : by_method[i].never,
+						 by_method[i].text };
+	return *fallback;
 }
 
 static struct slice number(const struct verdict_input *in, double n)
@@ -191,7 +198,7 @@ static void word(const struct verdict_input *in, struct verdict *v, const char *
 	}
 	s = policy_symbol(v->policy, slice_str(key));
 	v->refusal = s != NULL && s->reply.code != 0 ? fill_in(in, v, &s->reply, recipient) :
-		     *usual_for(v, fallback);
+		     usual_for(v, fallback);
 }
 
 static void conclude(const struct verdict_input *in, struct verdict *v, enum action action, const struct hit *hit,

@@ -208,6 +208,7 @@ nomail.example. 60 IN TXT "v=spf1 ip4:127.0.0.1 -all"
 half.example. 60 IN MX 0 .
 half.example. 60 IN MX 10 mx.half.example.
 strict.example. 60 IN A 192.0.2.1
+broken.example. 60 IN TXT "v=spf1 nonsense -all"
 _dmarc.strict.example. 60 IN TXT "v=DMARC1; p=reject"
 ;! slow.example SERVFAIL
 """
@@ -222,6 +223,10 @@ _dmarc.strict.example. 60 IN TXT "v=DMARC1; p=reject"
     ("eve@slow.example", "", (451, "4.7.24 ")),
     ("ada@strict.example", 'actions = {"DMARC_FAIL_REJECT=reject"}', (550, "5.7.26 ")),
     ("ada@example.net", 'actions = {"IPREV_NONE=reject"}', (550, "5.7.25 ")),
+    ("eve@nomail.example", 'actions = {"SENDER_NULL_MX=defer"}', (451, "4.7.27 ")),
+    ("eve@forged.example", 'actions = {"SPF_FAIL=defer"}', (451, "4.7.23 ")),
+    ("eve@broken.example", 'actions = {"SPF_PERMERROR=reject"}', (550, "5.7.24 ")),
+    ("ada@example.net", 'actions = {"DKIM_NONE=reject"}', (550, "5.7.20 ")),
     ("ada@example.net", 'actions = {"CONTENT_LONG_LINE=reject"}', (250, "")),
 ])
 def test_codes(gate, tmp_path, sender, policy, want):

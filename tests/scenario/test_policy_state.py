@@ -165,6 +165,30 @@ def test_greylist_by_score(gate):
     assert send(g, "eve@forged.example")[1][0] == 250
 
 
+def test_greylist_lets_known_good_ones_through(gate, tmp_path):
+    """Learnt without greylisting; then with it: whoever brought good mail doesn't wait."""
+    store = f"lmdb:{tmp_path}/shared"
+    learning = gate("filter reputation { enabled = on }\nfilter iprev { enabled = off }", store=store)
+    for _ in range(5):
+        assert send(learning, "ada@plain.example", ip="192.0.2.10")[1][0] == 250
+    assert send(learning, "ada@plain.example", ip="203.0.113.10")[1][0] == 250
+    g = gate("filter reputation { enabled = on }\nfilter iprev { enabled = off }\n" + GREYLIST, store=store)
+    assert send(g, "new@plain.example", ip="192.0.2.77")[1][0] == 250
+    assert send(g, "new@plain.example", ip="203.0.113.77")[0][0][0] == 451
+
+
+def test_greylist_lets_logins_through(tmp_path):
+    ehlo = FakeBackend.EHLO.replace(b"250 ENH", b"250-AUTH PLAIN\r\n250 ENH")
+    with FakeBackend({"AUTH": b"235 2.7.0 Ok\r\n"}, ehlo=ehlo) as b, \
+            Gatehouse(tmp_path / "g", backend=b.port, listen_settings="auth-without-tls = on", extra=GREYLIST +
+                      "\nnetworks { trusted = {10.0.0.1} internal = {10.0.0.1} }") as g:
+        for login, want in ((False, 451), (True, 250)):
+            with Client(g.port) as c:
+                c.hello()
+                assert not login or c.code("AUTH PLAIN AGFkYQBzZWNyZXQ=") == 235
+                assert c.code("MAIL FROM:<ada@example.net>") == 250 and c.code("RCPT TO:<bob@example.org>") == want
+
+
 def test_store_that_is_lost(gate, tmp_path):
     g = gate(GREYLIST, store="lmdb:/proc/nowhere")
     assert send(g, "ada@plain.example")[1][0] == 250
