@@ -164,6 +164,8 @@ static enum step content_step(struct scan *scan, void *arg, enum phase phase)
 		return STEP_DONE;
 	if (phase == PHASE_END)
 		return at_end(scan, state);
+	if (!ruleset_asks_early(scan->snapshot->rules))
+		return STEP_DONE;
 	/* To have the questions on their way while the body comes. */
 	struct rule_scan *early = begin(scan);
 	rule_scan_headers(early);

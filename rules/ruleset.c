@@ -6,6 +6,7 @@
 
 #include "rules/eval_pattern.h"
 #include "rules/rule_compile.h"
+#include "rules/rule_eval.h"
 #include "rules/rule_parse.h"
 
 struct counted {
@@ -80,6 +81,14 @@ void ruleset_release(struct ruleset **rules)
 bool ruleset_improve(struct ruleset *rules, bool compile)
 {
 	return rule_engine_improve(rules->engine, compile);
+}
+
+bool ruleset_asks_early(const struct ruleset *rules)
+{
+	for (size_t i = 0; rules->options.net && i < rules->eval_count; i++)
+		if (rules->table->list[rules->evals[i]]->eval->asks == EVAL_ASKS_EARLY)
+			return true;
+	return false;
 }
 
 bool ruleset_score(const struct ruleset *rules, const char *symbol, double *score_r)

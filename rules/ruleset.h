@@ -48,6 +48,9 @@ void ruleset_release(struct ruleset **rules);
 /* Compiles what takes long, or takes it from the cache (see rule_engine_improve). Once, from any thread. */
 bool ruleset_improve(struct ruleset *rules, bool compile);
 
+/* Is there anything that rule_scan_headers() would ask? */
+bool ruleset_asks_early(const struct ruleset *rules);
+
 /* The score that the files give a symbol, of a rule or of a filter. False: none. */
 bool ruleset_score(const struct ruleset *rules, const char *symbol, double *score_r);
 

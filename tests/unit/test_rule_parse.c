@@ -9,6 +9,7 @@
 
 #include "rules/rule_parse.h"
 #include "rules/rule_replace.h"
+#include "rules/ruleset.h"
 
 struct fixture {
 	struct arena *arena;
@@ -85,6 +86,31 @@ static void test_patterns(void **state)
 		assert_non_null(error);
 	}
 	arena_destroy(&arena);
+}
+
+/* Only then need the rules look at a header section by itself. */
+static void test_what_is_asked_early(void **state)
+{
+	static const struct {
+		const char *text;
+		bool net, early;
+	} cases[] = {
+		{ "body A /x/\nheader B eval:check_for_missing_to_header()\n", true, false },
+		{ "body A /x/\nheader B eval:check_rbl('zen', 'zen.example.')\n", true, true },
+		{ "header B eval:check_rbl('zen', 'zen.example.')\n", false, false },
+		{ "urirhssub N multi.example. A 2\nbody N eval:check_uridnsbl('N')\n", true, false },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct arena *arena = arena_create();
+		struct config_errors errors = { .arena = arena };
+		const struct ruleset_options options = { .net = cases[i].net };
+		struct ruleset *set = ruleset_load_text(SLICE("r.cf"), slice_str(cases[i].text), &options, &errors);
+		if (errors.count > 0 || ruleset_asks_early(set) != cases[i].early)
+			fail_msg("%s", cases[i].text);
+		ruleset_release(&set);
+		arena_destroy(&arena);
+	}
 }
 
 static void test_definitions(void **state)
@@ -286,7 +312,8 @@ static void test_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_patterns), cmocka_unit_test(test_definitions), cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_patterns), cmocka_unit_test(test_what_is_asked_early),
+		cmocka_unit_test(test_definitions), cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_conditionals), cmocka_unit_test(test_replace), cmocka_unit_test(test_bounds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
