@@ -26,7 +26,8 @@ static const struct setting settings[] = {
 	  .values = consequences,
 	  .help = "one of relay.domains as author domain from outside, neither logged in nor authenticated" },
 	{ .name = "protected", .type = SETTING_DOMAINS, .offset = AT(protected_domains),
-	  .help = "domains, beside our own, whose look-alikes are looked for" },
+	  .help = "domains, beside our own, that no display name may hold which isn't theirs, and whose "
+		  "look-alikes are looked for" },
 	{ .name = "names", .type = SETTING_STRINGS, .offset = AT(names),
 	  .help = "display names of brands or people, and the domains they write from: "
 		  "\"PayPal: paypal.com paypal.de\"" },
