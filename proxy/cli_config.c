@@ -1,6 +1,7 @@
 #include "proxy/cli_config.h"
 
 #include <stdlib.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/utf8.h"
@@ -38,6 +39,20 @@ struct config *cli_config_read(struct arena *arena, const char *path, const stru
 	if (config != NULL && rules != NULL && rules->count > 0)
 		set_rules(config, rules);
 	return config;
+}
+
+int cli_zone_read(struct zone *zone, const char *path)
+{
+	struct zone_errors errors;
+	if (zonefile_read(zone, path, &errors))
+		return EX_OK;
+	const struct zone_error *first = &errors.list[0];
+	if (first->line == 0) {
+		fprintf(stderr, "%s: %s\n", path, first->text);
+		return EX_NOINPUT;
+	}
+	fprintf(stderr, "%s:%u: %s\n", path, first->line, first->text);
+	return EX_DATAERR;
 }
 
 void cli_print_errors(FILE *out, const char *kind, const struct config_errors *errors)

@@ -9,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/zonefile.h"
 #include "filters/clamd.h"
 #include "filters/registry.h"
 #include "message/address.h"
@@ -251,19 +250,14 @@ static int with_driver(struct run *run, const struct config *config, const struc
 static int with_zone(struct run *run, const struct config *config)
 {
 	const char *path = run->options->zone;
-	struct zone_errors errors;
 	if (path == NULL && config->dns->zone_file.len > 0)
 		path = config->dns->zone_file.data;
 	if (path == NULL)
 		return with_driver(run, config, NULL);
 	struct zone *zone = zone_create();
-	int status;
-	if (zonefile_read(zone, path, &errors)) {
+	int status = cli_zone_read(zone, path);
+	if (status == EX_OK)
 		status = with_driver(run, config, zone);
-	} else {
-		fprintf(stderr, "%s:%u: %s\n", path, errors.list[0].line, errors.list[0].text);
-		status = errors.list[0].line == 0 ? EX_NOINPUT : EX_DATAERR;
-	}
 	zone_destroy(&zone);
 	return status;
 }

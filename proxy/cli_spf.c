@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "base/json.h"
-#include "base/zonefile.h"
 #include "filters/spf.h"
 #include "message/address.h"
 #include "message/received_spf.h"
@@ -155,20 +154,6 @@ static int check(const struct options *o, struct arena *arena, struct wait_drive
 }
 
 /* 0, or the exit status. */
-static int read_zone(struct zone *zone, const char *path)
-{
-	struct zone_errors errors;
-	if (zonefile_read(zone, path, &errors))
-		return 0;
-	const struct zone_error *first = &errors.list[0];
-	if (first->line == 0) {
-		fprintf(stderr, "gatehouse spf: %s: %s\n", path, first->text);
-		return EX_NOINPUT;
-	}
-	fprintf(stderr, "%s:%u: %s\n", path, first->line, first->text);
-	return EX_DATAERR;
-}
-
 static int check_with_dns(const struct options *o, const struct config_dns *dns, struct arena *arena,
 			  const struct zone *zone)
 {
@@ -230,7 +215,7 @@ static int check_with_config(struct options *o, struct arena *arena)
 	if (o->zone == NULL)
 		return check_with_dns(o, config->dns, arena, NULL);
 	struct zone *zone = zone_create();
-	int status = read_zone(zone, o->zone);
+	int status = cli_zone_read(zone, o->zone);
 	if (status == 0)
 		status = check_with_dns(o, config->dns, arena, zone);
 	zone_destroy(&zone);

@@ -125,7 +125,6 @@ def test_output(tmp_path):
     (["--client", "192.0.2.300", "--from", "a@b.org"], 64),
     (["--client", "192.0.2.1", "--from", "a@b.org", "--engine", "x"], 64),
     (["--client", "192.0.2.1", "--from", "a@b.org", "more"], 64),
-    (["--zone", "/nonexistent/zone", "--client", "192.0.2.1", "--from", "a@b.org"], 66),
     (["--help"], 0),
 ])
 def test_usage(arguments, status):

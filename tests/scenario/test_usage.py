@@ -57,7 +57,7 @@ def test_each_command(command):
     ("scan --client 192.0.2.300 x", "--client: '192.0.2.300' is not an IP address"),
     ("scan --time noon x", "--time: 'noon' is not a time in seconds since 1970"),
     ("scan --slowest all x", "--slowest: 'all' is not a number"),
-    ("scan --from a@b@c x", "a@b@c: "),
+    ("scan --rcpt a@b@c x", "a@b@c: "),
     ("spf --client 192.0.2.1", "--client and --from are needed"),
     ("spf --client x --from a@b.org", "--client: 'x' is not an IP address"),
     ("spf --engine x", "--engine: 'x' is not one of native, libspf2"),
@@ -93,3 +93,12 @@ def test_nothing_a_terminal_would_obey():
 def test_options_of_shadow_stand_anywhere(tmp_path):
     for args in (["promote", "x", "-c", "/nonexistent/conf"], ["-c", "/nonexistent/conf", "promote", "x", "--write"]):
         assert run("shadow", *args) == (78, "", "/nonexistent/conf: No such file or directory\n")
+
+
+@pytest.mark.parametrize("command", ["scan -", "spf --client 192.0.2.1 --from a@example.org"])
+def test_zone_files(tmp_path, command):
+    zone = tmp_path / "zone"
+    assert run(*command.split(), "--zone", str(zone)) == (66, "", f"{zone}: No such file or directory\n")
+    zone.write_text("example.org. 60 IN A 192.0.2.1\nexample.org. IN A 192.0.2.300\n")
+    code, out, err = run(*command.split(), "--zone", str(zone))
+    assert (code, out) == (65, "") and err.startswith(f"{zone}:2: ")
