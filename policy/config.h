@@ -30,6 +30,7 @@ struct config_tls {
 	struct slice title;
 	struct slice certificate, key;   /* PEM files; key: may be the same */
 	struct slice ciphers;            /* of TLS 1.2 */
+	struct slice ciphersuites;       /* of TLS 1.3 */
 	int min_version;                 /* 0x0303 … (TLS1_2_VERSION) */
 	struct slice_list names;         /* for SNI; empty: the default one */
 	struct slice_list client_fingerprints; /* SHA-256 hex; who shows one is authenticated */
@@ -68,7 +69,8 @@ struct config_backend {
 	int client_info;            /* enum client_info */
 	int tls;                    /* enum backend_tls */
 	bool tls_implicit;          /* TLS from the first octet (port 465) */
-	struct slice tls_ca, tls_name;
+	struct slice tls_ca, tls_name, tls_ciphers;
+	int tls_min_version;
 	struct slice_list tls_fingerprints;
 	struct slice_list domains;  /* recipients it takes; empty: all */
 	struct slice_list users;    /* logins it is for; empty: everybody */

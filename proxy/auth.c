@@ -36,14 +36,34 @@ static struct slice decode(struct arena *arena, struct slice text)
 	return len > 0 ? slice_make(out, (size_t)len) : SLICE_EMPTY;
 }
 
-static struct slice between(struct slice s, struct slice before, char after)
+/* What stands behind prefix, up to the octet; empty: it doesn't begin so. */
+static struct slice value(struct slice s, struct slice prefix, char after)
 {
-	size_t at = slice_find(s, before);
-	if (at == SLICE_NPOS)
+	if (!slice_starts(s, prefix))
 		return SLICE_EMPTY;
-	s = slice_from(s, at + before.len);
-	size_t end = slice_chr(s, after);
-	return end == SLICE_NPOS ? s : slice_head(s, end);
+	s = slice_from(s, prefix.len);
+	return slice_head(s, slice_chr(s, after));
+}
+
+static struct slice behind(struct slice s, char c)
+{
+	size_t at = slice_chr(s, c);
+	return at == SLICE_NPOS ? SLICE_EMPTY : slice_from(s, at + 1);
+}
+
+/* gs2-cbind-flag "," [authzid] "," "n=" saslname "," (RFC 5802 7): the name is not to be taken out of another field. */
+static struct slice scram_name(struct arena *arena, struct slice s)
+{
+	struct slice name = value(behind(behind(s, ','), ','), SLICE("n="), ',');
+	char *out = arena_alloc(arena, name.len + 1);
+	size_t len = 0;
+	for (size_t i = 0; i < name.len; i++) {
+		struct slice rest = slice_from(name, i);
+		bool comma = slice_starts(rest, SLICE("=2C")), equals = slice_starts(rest, SLICE("=3D"));
+		out[len++] = comma ? ',' : equals ? '=' : name.data[i];
+		i += comma || equals ? 2 : 0;
+	}
+	return slice_make(out, len);
 }
 
 /* authzid NUL authcid NUL passwd (RFC 4616) */
@@ -65,11 +85,11 @@ struct slice auth_login_name(struct arena *arena, struct slice mechanism, struct
 	if (slice_eq_nocase(mechanism, SLICE("LOGIN")))
 		return s;
 	if (slice_starts_nocase(mechanism, SLICE("SCRAM-")))
-		return between(s, SLICE("n="), ',');
+		return scram_name(arena, s);
 	if (slice_eq_nocase(mechanism, SLICE("XOAUTH2")))
-		return between(s, SLICE("user="), '\1');
+		return value(s, SLICE("user="), '\1');
 	if (slice_eq_nocase(mechanism, SLICE("OAUTHBEARER")))
-		return between(s, SLICE("a="), ',');
+		return value(behind(s, ','), SLICE("a="), ',');
 	return SLICE_EMPTY;
 }
 

@@ -147,6 +147,10 @@ static SSL_CTX *server_context(struct tls_set *set, const struct config_tls *tls
 		what = "ciphers";
 		ok = SSL_CTX_set_cipher_list(ctx, tls->ciphers.data) == 1;
 	}
+	if (ok && tls->ciphersuites.len > 0) {
+		what = "ciphersuites";
+		ok = SSL_CTX_set_ciphersuites(ctx, tls->ciphersuites.data) == 1;
+	}
 	if (ok) {
 		what = "certificate";
 		ok = load(ctx, fds[0], load_chain);
@@ -201,6 +205,13 @@ static void check_dates(const struct tls_check *c, struct config_errors *dated, 
 	complain(c, dated, "certificate", path, text);
 }
 
+static struct slice setting_of(const struct config_tls *tls, const char *what)
+{
+	return strcmp(what, "certificate") == 0 ? tls->certificate : strcmp(what, "key") == 0 ? tls->key :
+	       strcmp(what, "ciphers") == 0 ? tls->ciphers : strcmp(what, "ciphersuites") == 0 ? tls->ciphersuites :
+	       SLICE_EMPTY;
+}
+
 static void check_server(const struct tls_check *c, const struct config_tls *tls, struct config_errors *dated)
 {
 	const struct slice paths[2] = { tls->certificate, tls->key };
@@ -215,8 +226,7 @@ static void check_server(const struct tls_check *c, const struct config_tls *tls
 	}
 	SSL_CTX *ctx = fds[0] >= 0 && fds[1] >= 0 ? server_context(NULL, tls, fds, &what, &why) : NULL;
 	if (what != NULL)
-		complain(c, c->errors, what, strcmp(what, "certificate") == 0 ? paths[0] : strcmp(what, "key") == 0 ? paths[1] :
-			 tls->ciphers, why);
+		complain(c, c->errors, what, setting_of(tls, what), why);
 	if (ctx != NULL) {
 		check_dates(c, dated, paths[0], SSL_CTX_get0_certificate(ctx));
 		SSL_CTX_get0_chain_certs(ctx, &chain);
@@ -229,14 +239,16 @@ static void check_server(const struct tls_check *c, const struct config_tls *tls
 			close(fds[i]);
 }
 
-static void check_authorities(const struct tls_check *c, struct slice path)
+static void check_client(const struct tls_check *c, const struct config_backend *b)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	ERR_clear_error();
-	if (SSL_CTX_load_verify_file(ctx, path.data) != 1) {
+	if (b->tls_ca.len > 0 && SSL_CTX_load_verify_file(ctx, b->tls_ca.data) != 1) {
 		const char *why = ERR_reason_error_string(ERR_peek_last_error());
-		complain(c, c->errors, "tls-ca", path, why ? why : "can't be read");
+		complain(c, c->errors, "tls-ca", b->tls_ca, why ? why : "can't be read");
 	}
+	if (b->tls_ciphers.len > 0 && SSL_CTX_set_cipher_list(ctx, b->tls_ciphers.data) != 1)
+		complain(c, c->errors, "tls-ciphers", b->tls_ciphers, "no such cipher");
 	SSL_CTX_free(ctx);
 }
 
@@ -254,8 +266,7 @@ void tls_check(const struct config *config, struct config_errors *errors, struct
 	for (size_t i = 0; i < config->backend_count; i++) {
 		v = settings_next(config->file, &config_backend_section, &at);
 		c.values = v ? v->values : NULL;
-		if (config->backends[i].tls_ca.len > 0)
-			check_authorities(&c, config->backends[i].tls_ca);
+		check_client(&c, &config->backends[i]);
 	}
 	ERR_clear_error();
 }
@@ -293,7 +304,6 @@ struct tls_set *tls_set_create(const struct config *config, const int *fds, char
 		}
 	}
 	set->client = SSL_CTX_new(TLS_client_method());
-	SSL_CTX_set_min_proto_version(set->client, TLS1_2_VERSION);
 	SSL_CTX_set_options(set->client, SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_default_verify_paths(set->client);
 	if (!load_authorities(set, error))
@@ -349,6 +359,11 @@ SSL *tls_client_new(struct tls_set *set, const struct config_backend *backend, c
 		snprintf(error, 256, "OpenSSL: no session");
 		return NULL;
 	}
+	SSL_set_min_proto_version(ssl, backend->tls_min_version);
+	if (backend->tls_min_version < TLS1_2_VERSION)
+		SSL_set_security_level(ssl, 0);
+	if (backend->tls_ciphers.len > 0)
+		SSL_set_cipher_list(ssl, backend->tls_ciphers.data);
 	if (name != NULL)
 		SSL_set_tlsext_host_name(ssl, name);
 	if (backend->tls == BACKEND_TLS_VERIFIED && backend->tls_fingerprints.count == 0 && name != NULL)

@@ -153,6 +153,48 @@ def test_the_oldest_version_is_the_one_set(place, certs, oldest, works, fails):
             assert version is None or ("New, TLS" in out) == want, (version, out)
 
 
+def test_ciphers_of_both_versions(place, certs):
+    """What is set is what is taken; what OpenSSL doesn't know is refused at its line."""
+    settings = 'ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256" ciphersuites = "TLS_CHACHA20_POLY1305_SHA256"'
+    text = tls_section(certs).replace("tls default {", "tls default { " + settings, 1)
+    with FakeBackend() as backend, Gatehouse(place / "g", backend=backend.port, extra=text,
+                                             listen_settings="tls = starttls\n certificate = default") as g:
+        for version, cipher in (("-tls1_2", "ECDHE-ECDSA-AES128-GCM-SHA256"), ("-tls1_3", "TLS_CHACHA20_POLY1305_SHA256")):
+            out = subprocess.run(["openssl", "s_client", "-starttls", "smtp", "-connect", f"127.0.0.1:{g.port}", version],
+                                 input=b"QUIT\r\n", capture_output=True).stdout.decode()
+            assert f"Cipher is {cipher}" in out
+        for old, new in (("TLS_CHACHA20_POLY1305_SHA256", "TLS_NONE"), ("ECDHE-ECDSA-AES128-GCM-SHA256", "NONE-SUCH")):
+            g.conf.write_text(g.text.replace(old, new))
+            out = subprocess.run([g.program, "check", "-c", str(g.conf)], capture_output=True, text=True)
+            assert out.returncode == 78 and re.search(r"gatehouse.conf:\d+: ciphers.*" + new, out.stdout + out.stderr), out
+        g.conf.write_text(g.text)
+
+
+@pytest.mark.parametrize("settings,want", [("", None), ("tls-min-version = 1.0", "TLSv1"), ("tls-min-version = 1.3", None),
+                                           ("tls-min-version = 1.1", None), ("tls-ciphers = AES128-SHA", None)])
+def test_an_old_backend(place, certs, settings, want):
+    """One that knows nothing later than TLS 1.0, for who must."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certs[0])
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+    versions = []
+
+    class Old(FakeBackend):
+        def _serve(self, c):
+            try:
+                tls = context.wrap_socket(c, server_side=True)
+                versions.append(tls.version())
+                super()._serve(tls)
+            except OSError:
+                pass
+    with Old() as backend, Gatehouse(place / "g", backend=backend.port, backend_settings=f"tls = required\n tls-implicit = yes\n {settings}"
+                                     ) as g, Client(g.port) as c:
+        c.hello()
+        assert c.mail()[0] == (250 if want else 451)
+        assert set(versions) == ({want} if want else set())
+
+
 def test_rubbish_instead_of_a_handshake(gate):
     with Client(gate.smtps, greet=False) as c:
         c.send(b"EHLO x\r\n")

@@ -132,6 +132,11 @@ static const struct {
 	{ "PLAIN", "", "" },
 	{ "LOGIN", "YWRhQGV4YW1wbGUub3Jn", "ada@example.org" },
 	{ "SCRAM-SHA-256", "biwsbj1hZGEscj1hYmM=", "ada" },      /* n,,n=ada,r=abc */
+	{ "SCRAM-SHA-1", "bixhPXhuPWV2ZSxuPWFkYSxyPWFiYw==", "ada" }, /* an authzid that looks like a name */
+	{ "SCRAM-SHA-1", "eSwsbj1hPTJDYj0zRGMscj1hYmM=", "a,b=c" },
+	{ "SCRAM-SHA-1", "biwsbT14LG49ZXZlLHI9YWJj", "" },          /* an extension nobody may ignore */
+	{ "XOAUTH2", "eD0xLHVzZXI9ZXZlAQE=", "" },
+	{ "OAUTHBEARER", "biwsAWF1dGg9QmVhcmVyIGE9ZXZlLAEB", "" },
 	{ "XOAUTH2", "dXNlcj1hZGFAZXhhbXBsZS5vcmcBYXV0aD1CZWFyZXIgeAEB", "ada@example.org" },
 	{ "OAUTHBEARER", "bixhPWFkYUBleGFtcGxlLm9yZywBYXV0aD1CZWFyZXIgeAEB", "ada@example.org" },
 	{ "CRAM-MD5", "YWRh", "" },
