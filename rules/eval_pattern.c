@@ -141,6 +141,9 @@ static void free_scratch(void *arg)
 
 static struct regex_scratch *scratch_of(struct rule_scan *s)
 {
+	struct regex_scratch *of_run = engine_run_regex(&s->run);
+	if (of_run != NULL)
+		return of_run;
 	if (s->evals->scratch == NULL) {
 		s->evals->scratch = regex_scratch_create();
 		arena_on_reset(s->arena, free_scratch, s->evals->scratch);

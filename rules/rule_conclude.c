@@ -238,10 +238,10 @@ void rule_scan_conclude(struct rule_scan *s)
 {
 	if (s->finished)
 		return;
-	run_evals(s, false);
-	run_metas(s);
 	engine_run_resume(s->rules->engine, &s->run);
 	s->running = true;
+	run_evals(s, false);
+	run_metas(s);
 	settle_metas(s);
 	engine_run_end(s->rules->engine, &s->run);
 	s->running = false;

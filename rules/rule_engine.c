@@ -373,6 +373,11 @@ void engine_run_end(const struct rule_engine *e, struct engine_run *run)
 	run->scratch = NULL;
 }
 
+struct regex_scratch *engine_run_regex(const struct engine_run *run)
+{
+	return run->scratch != NULL ? run->scratch->regex : NULL;
+}
+
 /* ---- telling ---- */
 
 static bool by_image(const struct rule_engine *e, const struct entry *entry)

@@ -118,6 +118,8 @@ void engine_run_rule(const struct rule_engine *engine, struct engine_run *run, c
 /* Gives back what the run holds of the engine; resume takes it again, for rules that wait. */
 void engine_run_end(const struct rule_engine *engine, struct engine_run *run);
 void engine_run_resume(const struct rule_engine *engine, struct engine_run *run);
+/* For matching beside the run; NULL: it holds nothing now. */
+struct regex_scratch *engine_run_regex(const struct engine_run *run);
 
 /*
  * Hidden rules (__X) count only in metas, most of which are certain without

@@ -80,7 +80,7 @@ static size_t add_addresses(struct rule_scan *s, const char *selector, struct sl
 	return n;
 }
 
-size_t eval_from_addresses(struct rule_scan *s, struct slice *list, size_t max)
+static size_t from_addresses(struct rule_scan *s, struct slice *list, size_t max)
 {
 	static const char *const selectors[] = {
 		"From:addr", "Envelope-Sender:addr", "Resent-Sender:addr", "X-Envelope-From:addr", "EnvelopeFrom:addr",
@@ -93,7 +93,7 @@ size_t eval_from_addresses(struct rule_scan *s, struct slice *list, size_t max)
 	return n;
 }
 
-size_t eval_to_addresses(struct rule_scan *s, struct slice *list, size_t max)
+static size_t to_addresses(struct rule_scan *s, struct slice *list, size_t max)
 {
 	static const char *const selectors[] = {
 		"To:addr", "Apparently-To:addr", "Delivered-To:addr", "Envelope-Recipients:addr",
@@ -107,6 +107,30 @@ size_t eval_to_addresses(struct rule_scan *s, struct slice *list, size_t max)
 	for (size_t i = 0; i < sizeof(selectors) / sizeof(*selectors); i++)
 		n = add_addresses(s, selectors[i], list, n, max);
 	return n;
+}
+
+/* A dozen rules ask for the same. */
+static const struct eval_addresses *kept(struct rule_scan *s, struct eval_addresses **kept,
+					 size_t (*find)(struct rule_scan *, struct slice *, size_t))
+{
+	if (*kept == NULL) {
+		struct slice list[EVAL_ADDRESSES_MAX];
+		*kept = arena_new(s->arena, struct eval_addresses);
+		(*kept)->count = find(s, list, EVAL_ADDRESSES_MAX);
+		(*kept)->list = arena_array(s->arena, struct slice, (*kept)->count + 1);
+		memcpy((*kept)->list, list, (*kept)->count * sizeof(*list));
+	}
+	return *kept;
+}
+
+const struct eval_addresses *eval_from_addresses(struct rule_scan *s)
+{
+	return kept(s, &s->evals->from, from_addresses);
+}
+
+const struct eval_addresses *eval_to_addresses(struct rule_scan *s)
+{
+	return kept(s, &s->evals->to, to_addresses);
 }
 
 /* Charsets of one language's script; all others are anybody's. */

@@ -46,8 +46,12 @@ extern const struct eval_function eval_headers[], eval_dates[], eval_html[], eva
 /* Sender addresses as lists are asked with them: From, Envelope-Sender,
  * Resent-Sender, X-Envelope-From, EnvelopeFrom; or Resent-From alone. Lower case. */
 #define EVAL_ADDRESSES_MAX 64u
-size_t eval_from_addresses(struct rule_scan *scan, struct slice *list, size_t max);
-size_t eval_to_addresses(struct rule_scan *scan, struct slice *list, size_t max);
+struct eval_addresses {
+	struct slice *list;
+	size_t count;
+};
+const struct eval_addresses *eval_from_addresses(struct rule_scan *scan);
+const struct eval_addresses *eval_to_addresses(struct rule_scan *scan);
 /* Whether readers of the languages in ok_locales can read it; true unless that is set. */
 bool eval_charset_ok(struct rule_scan *scan, struct slice charset);
 /* White space of a kind as one space. */
@@ -65,7 +69,8 @@ struct eval_state {
 	struct eval_images *images;
 	struct eval_dates *dates;
 	struct header_value *headers;  /* by selector of the engine */
-	struct regex_scratch *scratch; /* of eval_is() */
+	struct eval_addresses *from, *to;
+	struct regex_scratch *scratch; /* of eval_is(), where the run has none */
 };
 
 void eval_evidence(struct rule_scan *scan, const struct rule *rule, const char *fmt, ...)

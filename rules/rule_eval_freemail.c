@@ -58,8 +58,8 @@ static size_t lower_addresses(struct rule_scan *s, const char *selector, struct 
 
 static double check_freemail_from(struct rule_scan *s, const struct rule *rule)
 {
-	struct slice list[EVAL_ADDRESSES_MAX];
-	return any_freemail(s, rule, list, eval_from_addresses(s, list, EVAL_ADDRESSES_MAX));
+	const struct eval_addresses *from = eval_from_addresses(s);
+	return any_freemail(s, rule, from->list, from->count);
 }
 
 static double check_freemail_header(struct rule_scan *s, const struct rule *rule)

@@ -172,7 +172,7 @@ static double check_unresolved_template(struct rule_scan *s, const struct rule *
 {
 	const struct header_selector sel = { SLICE("ALL"), 0 };
 	struct slice all, line;
-	if (!rule_header_get(s, &sel, &all))
+	if (!rule_header_get(s, &sel, &all) || slice_chr(all, '%') == SLICE_NPOS)
 		return 0;
 	while (all.data != NULL && slice_split(&all, '\n', &line))
 		if (eval_is(s, IS_TEMPLATE, line) && !eval_is(s, IS_TEMPLATE_EXEMPT, line)) {

@@ -5,12 +5,10 @@
 
 static double addresses_in(struct rule_scan *s, const struct rule *rule, const char *key, bool from)
 {
-	struct slice list[EVAL_ADDRESSES_MAX];
-	size_t n = from ? eval_from_addresses(s, list, EVAL_ADDRESSES_MAX) :
-			  eval_to_addresses(s, list, EVAL_ADDRESSES_MAX);
-	for (size_t i = 0; i < n; i++)
-		if (rule_lists_address(s->rules->lists, key, list[i])) {
-			eval_evidence(s, rule, "%.*s in %s", SLICE_ARG(list[i]), key);
+	const struct eval_addresses *a = from ? eval_from_addresses(s) : eval_to_addresses(s);
+	for (size_t i = 0; i < a->count; i++)
+		if (rule_lists_address(s->rules->lists, key, a->list[i])) {
+			eval_evidence(s, rule, "%.*s in %s", SLICE_ARG(a->list[i]), key);
 			return 1;
 		}
 	return 0;
@@ -85,10 +83,10 @@ static int listed_by_relay(struct rule_scan *s, const char *key, struct slice ad
 
 static int from_listed(struct rule_scan *s, const char *plain_key, const char *relay_key)
 {
-	struct slice list[EVAL_ADDRESSES_MAX];
-	size_t n = eval_from_addresses(s, list, EVAL_ADDRESSES_MAX);
+	const struct eval_addresses *from = eval_from_addresses(s);
+	const struct slice *list = from->list;
 	int found = 0;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < from->count; i++) {
 		if (plain_key != NULL && rule_lists_address(s->rules->lists, plain_key, list[i]) &&
 		    !rule_lists_address(s->rules->lists, "unwelcomelist_from", list[i]))
 			return 1;
@@ -142,14 +140,14 @@ static double any_in_named(struct rule_scan *s, const struct rule *rule, const s
 
 static double check_from_in_list(struct rule_scan *s, const struct rule *rule)
 {
-	struct slice list[EVAL_ADDRESSES_MAX];
-	return any_in_named(s, rule, list, eval_from_addresses(s, list, EVAL_ADDRESSES_MAX));
+	const struct eval_addresses *from = eval_from_addresses(s);
+	return any_in_named(s, rule, from->list, from->count);
 }
 
 static double check_to_in_list(struct rule_scan *s, const struct rule *rule)
 {
-	struct slice list[EVAL_ADDRESSES_MAX];
-	return any_in_named(s, rule, list, eval_to_addresses(s, list, EVAL_ADDRESSES_MAX));
+	const struct eval_addresses *to = eval_to_addresses(s);
+	return any_in_named(s, rule, to->list, to->count);
 }
 
 static double check_replyto_in_list(struct rule_scan *s, const struct rule *rule)

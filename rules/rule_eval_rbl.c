@@ -209,21 +209,19 @@ static double ask_name(struct rule_scan *s, const struct rule *rule, struct slic
 
 static double check_rbl_from_host(struct rule_scan *s, const struct rule *rule)
 {
-	struct slice list[EVAL_ADDRESSES_MAX];
-	size_t n = eval_from_addresses(s, list, EVAL_ADDRESSES_MAX);
+	const struct eval_addresses *from = eval_from_addresses(s);
 	double value = 0;
-	for (size_t i = 0; i < n; i++)
-		value = either(value, ask_name(s, rule, address_domain_part(list[i])));
+	for (size_t i = 0; i < from->count; i++)
+		value = either(value, ask_name(s, rule, address_domain_part(from->list[i])));
 	return value;
 }
 
 static double check_rbl_from_domain(struct rule_scan *s, const struct rule *rule)
 {
-	struct slice list[EVAL_ADDRESSES_MAX];
-	size_t n = eval_from_addresses(s, list, EVAL_ADDRESSES_MAX);
+	const struct eval_addresses *from = eval_from_addresses(s);
 	double value = 0;
-	for (size_t i = 0; i < n; i++)
-		value = either(value, ask_name(s, rule, eval_domain(s, address_domain_part(list[i]))));
+	for (size_t i = 0; i < from->count; i++)
+		value = either(value, ask_name(s, rule, eval_domain(s, address_domain_part(from->list[i]))));
 	return value;
 }
 
