@@ -39,10 +39,9 @@ static double pattern_value(struct rule_scan *s, const struct rule *rule)
 }
 
 /* A field that isn't there needs no match. */
-static bool is_open(const struct rule_scan *s, const struct rule *rule)
+static bool has_text(const struct rule_scan *s, const struct rule *rule)
 {
-	return engine_run_waits(s->rules->engine, &s->run, rule) &&
-	       (rule->type != RULE_HEADER || s->evals->headers[rule_engine_tag(s->rules->engine, rule)].found);
+	return rule->type != RULE_HEADER || s->evals->headers[rule_engine_tag(s->rules->engine, rule)].found;
 }
 
 void rule_conclude_patterns(struct rule_scan *s)
@@ -54,9 +53,11 @@ void rule_conclude_patterns(struct rule_scan *s)
 		conclude(s, s->run.found[i], s->run.hits[s->run.found[i]].count);
 	for (size_t i = 0; i < plan->selected_count; i++)
 		conclude(s, plan->selected[i], pattern_value(s, s->rules->table->list[plan->selected[i]]));
-	for (size_t i = 0; i < plan->patient_count && !s->in.all; i++)
-		if (is_open(s, s->rules->table->list[plan->patient[i]]))
-			s->values[plan->patient[i]] = plan->ranges[plan->patient[i]];
+	size_t count;
+	const uint32_t *waiting = engine_run_waiting(s->rules->engine, &s->run, &count);
+	for (size_t i = 0; i < count; i++)
+		if (has_text(s, s->rules->table->list[waiting[i]]))
+			s->values[waiting[i]] = plan->ranges[waiting[i]];
 }
 
 /* ---- filters, evals, the network ---- */
@@ -117,7 +118,7 @@ static void run_others(struct rule_scan *s)
 static void run_meta(struct rule_scan *s, uint32_t index)
 {
 	const struct rule_plan *plan = &s->rules->plan;
-	struct expr_range r = rule_expr_range(s->rules->table->list[index]->expr, s->values, plan->fractions[index]);
+	struct expr_range r = rule_expr_range(plan->exprs[index], s->values, plan->fractions[index]);
 	if (r.low == r.high)
 		s->values[index] = expr_point(r.low < 0 ? 1 : r.low);
 	else
@@ -180,11 +181,11 @@ static const struct rule *run_cheapest(struct rule_scan *s, uint32_t meta)
 {
 	const struct rule_plan *plan = &s->rules->plan;
 	const uint32_t *named = &plan->named[plan->named_first[meta]];
-	double left = (double)rule_expr_length(s->rules->table->list[meta]->expr) * COST_STEP;
+	double left = (double)rule_expr_length(plan->exprs[meta]) * COST_STEP;
 	for (size_t i = 0; i < plan->named_count[meta] && left > 0; i++) {
-		const struct rule *rule = s->rules->table->list[named[i]];
 		if (rule_scan_knows(s, named[i]))
 			continue;
+		const struct rule *rule = s->rules->table->list[named[i]];
 		if (rule->expr != NULL)
 			return rule;
 		run_waiting(s, rule);
@@ -213,12 +214,11 @@ static void settle_meta(struct rule_scan *s, uint32_t meta, uint32_t *stack)
 
 static void settle_metas(struct rule_scan *s)
 {
+	const struct rule_plan *plan = &s->rules->plan;
 	uint32_t *stack = arena_array(s->arena, uint32_t, s->rules->meta_count + 1);
-	for (size_t i = 0; i < s->rules->meta_count; i++) {
-		uint32_t index = s->rules->metas[i];
-		if (!rule_scan_knows(s, index) && !rule_is_hidden(s->rules->table->list[index]))
-			settle_meta(s, index, stack);
-	}
+	for (size_t i = 0; i < plan->counting_count; i++)
+		if (!rule_scan_knows(s, plan->counting[i]))
+			settle_meta(s, plan->counting[i], stack);
 }
 
 bool rule_scan_answered(struct rule_scan *s)

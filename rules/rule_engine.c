@@ -111,6 +111,7 @@ static void add_entry(struct rule_engine *e, struct rule *rule, struct arena *sc
 	struct entry *entry = &e->entries[e->count];
 	const char *error = NULL;
 	entry->rule = rule;
+	entry->index = rule->index;
 	entry->way = WAY_DIRECT;
 	if (rule->type == RULE_HEADER || rule->type == RULE_MIMEHEADER)
 		entry->tag = selector_index(e, c, &rule->header);
@@ -270,9 +271,8 @@ uint32_t rule_engine_tag(const struct rule_engine *e, const struct rule *rule)
 	return e->entries[rule->engine_id - 1].tag;
 }
 
-enum channel rule_engine_channel(const struct rule_engine *e, const struct rule *rule)
+enum channel rule_engine_channel(const struct rule *rule)
 {
-	(void)e;
 	return engine_channel_of(rule->type);
 }
 

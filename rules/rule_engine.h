@@ -58,7 +58,7 @@ const struct header_selector *rule_engine_selectors(const struct rule_engine *en
 						    size_t *count_r);
 /* The selector's index of a HEADER or MIMEHEADER rule. */
 uint32_t rule_engine_tag(const struct rule_engine *engine, const struct rule *rule);
-enum channel rule_engine_channel(const struct rule_engine *engine, const struct rule *rule);
+enum channel rule_engine_channel(const struct rule *rule);
 /* How long trying it takes, roughly, beside others of its channel. */
 double rule_engine_cost(const struct rule_engine *engine, const struct rule *rule);
 bool rule_engine_uses(const struct rule_engine *engine, enum channel channel);
@@ -126,9 +126,9 @@ struct regex_scratch *engine_run_regex(const struct engine_run *run);
  * them. So they may wait: the channel's pass notes where they could match, and
  * they are tried when somebody asks.
  */
-bool rule_engine_may_wait(const struct rule_engine *engine, const struct rule *rule);
-/* Whether the rule waits: it has not been tried, and could match. */
-bool engine_run_waits(const struct rule_engine *engine, const struct engine_run *run, const struct rule *rule);
+/* Indexes of the rules that wait, some of them twice: not tried yet, and could
+ * match. In the run's arena. */
+const uint32_t *engine_run_waiting(const struct rule_engine *engine, const struct engine_run *run, size_t *count_r);
 /* Tries a rule that waits; after it, run->hits has the answer. */
 void engine_run_demand(const struct rule_engine *engine, struct engine_run *run, const struct rule *rule);
 

@@ -21,6 +21,7 @@ enum way { WAY_NONE, WAY_STRING, WAY_ASCII, WAY_DIRECT, WAY_TEMPLATE };
 struct entry {
 	const struct rule *rule;
 	const struct regex *regex;
+	uint32_t index;            /* of the rule */
 	uint32_t tag;
 	enum way way;
 	bool captures;             /* a group that templates name */
@@ -109,6 +110,8 @@ struct engine_pending {
 	bool *ruled_out;           /* by entry: the second pass hasn't found its pattern */
 	struct pending_piece *list;
 	size_t count, cap;
+	uint32_t *woken;           /* entries that have a chain */
+	size_t woken_count;
 };
 
 /* One channel of one mail. */

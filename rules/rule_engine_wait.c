@@ -9,6 +9,7 @@ void engine_pending_begin(const struct rule_engine *e, struct engine_run *run)
 	run->pending->chains = arena_alloc(run->arena, e->count * sizeof(*run->pending->chains) + 1);
 	memset(run->pending->chains, 0, e->count * sizeof(*run->pending->chains));
 	run->pending->tried = arena_array(run->arena, bool, e->count + 1);
+	run->pending->woken = arena_array(run->arena, uint32_t, e->count + 1);
 	run->pending->ruled_out = arena_array(run->arena, bool, e->count + 1);
 }
 
@@ -43,25 +44,33 @@ void engine_pending_add(struct engine_run *run, uint32_t id, size_t segment)
 	*link = (uint32_t)w->count;
 	if (w->chains[id].last == before)
 		w->chains[id].last = (uint32_t)w->count;
+	if (before == 0 && w->chains[id].first == w->chains[id].last)
+		w->woken[w->woken_count++] = id;
 }
 
-bool rule_engine_may_wait(const struct rule_engine *e, const struct rule *rule)
+static void list_all(const struct rule_engine *e, const struct engine_pending *w, const uint32_t *ids, size_t count,
+		     uint32_t *list, size_t *n)
 {
-	return rule->engine_id != 0 && e->entries[rule->engine_id - 1].may_wait;
+	for (size_t i = 0; i < count; i++)
+		if (e->entries[ids[i]].may_wait && !w->ruled_out[ids[i]])
+			list[(*n)++] = e->entries[ids[i]].index;
 }
 
-bool engine_run_waits(const struct rule_engine *e, const struct engine_run *run, const struct rule *rule)
+const uint32_t *engine_run_waiting(const struct rule_engine *e, const struct engine_run *run, size_t *count_r)
 {
 	const struct engine_pending *w = run->pending;
-	if (w == NULL || rule->engine_id == 0 || w->tried[rule->engine_id - 1])
-		return false;
-	const struct entry *entry = &e->entries[rule->engine_id - 1];
-	const struct engine_pieces *pieces = &run->pieces[engine_channel_of(rule->type)];
-	if (!entry->may_wait || pieces->count == 0)
-		return false;
-	if (entry->way == WAY_DIRECT)
-		return !w->ruled_out[rule->engine_id - 1];
-	return (entry->way == WAY_ASCII && pieces->some_high) || w->chains[rule->engine_id - 1].first != 0;
+	*count_r = 0;
+	if (w == NULL)
+		return NULL;
+	uint32_t *list = arena_array(run->arena, uint32_t, 2 * e->count + 1);
+	for (unsigned c = 0; c < CHANNELS; c++) {
+		if (run->pieces[c].count > 0)
+			list_all(e, w, e->channels[c].direct, e->channels[c].direct_count, list, count_r);
+		if (run->pieces[c].some_high)
+			list_all(e, w, e->channels[c].high, e->channels[c].high_count, list, count_r);
+	}
+	list_all(e, w, w->woken, w->woken_count, list, count_r);
+	return list;
 }
 
 static void try_chain(struct pass *p, uint32_t id)
@@ -73,9 +82,9 @@ static void try_chain(struct pass *p, uint32_t id)
 
 void engine_run_demand(const struct rule_engine *e, struct engine_run *run, const struct rule *rule)
 {
-	if (!engine_run_waits(e, run, rule))
-		return;
 	uint32_t id = rule->engine_id - 1;
+	if (run->pending == NULL || run->pending->tried[id])
+		return;
 	enum channel channel = engine_channel_of(rule->type);
 	const struct engine_pieces *pieces = &run->pieces[channel];
 	struct pass p = {

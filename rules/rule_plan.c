@@ -17,12 +17,10 @@ static bool is_selected(const struct rule *rule)
 	       (rule->exists || rule->negated || rule->unset_match);
 }
 
-static void list_rule(const struct ruleset *rules, const struct rule *rule, struct rule_plan *plan)
+static void list_rule(const struct rule *rule, struct rule_plan *plan)
 {
 	if (rule->engine_id != 0) {
 		plan->patterns[plan->pattern_count++] = rule->index;
-		if (rule_engine_may_wait(rules->engine, rule))
-			plan->patient[plan->patient_count++] = rule->index;
 		if (is_selected(rule))
 			plan->selected[plan->selected_count++] = rule->index;
 	} else if (rule->type != RULE_META && !rule_type_is_eval(rule->type)) {
@@ -85,7 +83,7 @@ static double pattern_cost(const struct ruleset *rules, const struct rule *rule)
 		[CHANNEL_HEADER] = 0.3, [CHANNEL_BODY] = 1, [CHANNEL_RAWBODY] = 2, [CHANNEL_FULL] = 5, [CHANNEL_URI] = 0.3,
 		[CHANNEL_MIMEHEADER] = 0.1, [CHANNEL_SKELETON] = 1,
 	};
-	return rule_engine_cost(rules->engine, rule) * share[rule_engine_channel(rules->engine, rule)];
+	return rule_engine_cost(rules->engine, rule) * share[rule_engine_channel(rule)];
 }
 
 static double leaf_cost(const struct ruleset *rules, const struct rule *rule)
@@ -209,17 +207,24 @@ void rule_plan_make(const struct ruleset *rules, struct rule_plan *plan)
 	size_t count = rules->table->count;
 	plan->patterns = arena_array(rules->arena, uint32_t, count + 1);
 	plan->selected = arena_array(rules->arena, uint32_t, count + 1);
-	plan->patient = arena_array(rules->arena, uint32_t, count + 1);
+	plan->exprs = arena_array(rules->arena, const struct rule_expr *, count + 1);
+	plan->counting = arena_array(rules->arena, uint32_t, rules->meta_count + 1);
 	plan->others = arena_array(rules->arena, uint32_t, count + 1);
 	plan->idle = arena_array(rules->arena, double, count + 1);
 	for (size_t i = 0; i < count; i++) {
 		const struct rule *rule = rules->table->list[i];
 		if (runs(rule))
-			list_rule(rules, rule, plan);
+			list_rule(rule, plan);
 		if (rule->expr != NULL) {
 			double value = rule_expr_eval(rule->expr, zero, NULL);
 			plan->idle[i] = value < 0 ? 1 : value; /* a hit is never less than one */
 		}
+	}
+	for (size_t i = 0; i < rules->meta_count; i++) {
+		const struct rule *meta = rules->table->list[rules->metas[i]];
+		plan->exprs[meta->index] = meta->expr;
+		if (!rule_is_hidden(meta))
+			plan->counting[plan->counting_count++] = meta->index;
 	}
 	list_dependents(rules, plan);
 	list_costs(rules, plan);

@@ -14,8 +14,6 @@ struct rule_plan {
 	size_t pattern_count;
 	uint32_t *selected;        /* … but of these, of a header, there is more to it */
 	size_t selected_count;
-	uint32_t *patient;         /* patterns that may wait */
-	size_t patient_count;
 	uint32_t *others;          /* neither patterns nor evals nor metas */
 	size_t other_count;
 	uint32_t *dependents;      /* metas that rule i may turn: from first[i] up to first[i + 1] */
@@ -23,6 +21,9 @@ struct rule_plan {
 	uint32_t *named;           /* what meta i names, each once, the cheapest first */
 	size_t *named_first, *named_count; /* by rule, of metas */
 	struct expr_range *ranges; /* by rule: what its value lies in before it is known: 0 of what doesn't run */
+	const struct rule_expr **exprs; /* by rule, of metas */
+	uint32_t *counting;        /* metas that aren't hidden */
+	size_t counting_count;
 	bool *fractions;           /* by rule, of metas: may be other than whole */
 	double *costs;             /* by rule: nanoseconds to run it, roughly */
 	double *idle;              /* by rule, of metas: the value when all that they name is 0 */
