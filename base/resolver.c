@@ -302,10 +302,14 @@ void resolver_cancel(struct resolver *r, struct resolver_query **query)
 	*query = NULL;
 	if (q == NULL)
 		return;
-	if (q->ticket != NULL)
+	if (q->ticket != NULL) {
+		/* Whoever asked gave up before we did. */
+		if (q->deadline - clock_ms() < r->timeout / 2)
+			heard_nothing(r);
 		abandon(r, q);
-	else
+	} else {
 		take_ready(r, q);
+	}
 	free_query(r, q);
 }
 

@@ -55,6 +55,7 @@ def world(tmp_path):
     def start(dns="well", redis="none", clamd="none", on_error="skip", dns_timeout="5s"):
         backend = FakeBackend()
         ends.append(backend.stop)
+        udp = None
         if dns == "hang":
             udp = silent_udp()
             ends.append(udp.close)
@@ -85,7 +86,7 @@ def world(tmp_path):
                       extra=extra, limits="end-deadline = 2s")
         g.conf.write_text(g.text.replace(g.text[g.text.index('store = "'):g.text.index("\n", g.text.index('store = "'))],
                                          f'store = "{store}"'))
-        g.backend = backend
+        g.backend, g.udp = backend, udp
         g.start()
         ends.append(g.stop)
         return g
@@ -132,6 +133,24 @@ def test_all_hang(world, on_error, want):
     g = world(dns="hang", redis="hang", clamd="hang", on_error=on_error, dns_timeout="60s")
     code, text, worst = send(g)
     assert code == want and worst < BOUND, (code, text, worst)
+
+
+@pytest.mark.parametrize("dns_timeout", ["400ms", "3s"])  # the latter is longer than the filters' deadline
+def test_no_mail_waits_for_dead_name_servers(world, dns_timeout):
+    g = world(dns="hang", dns_timeout=dns_timeout)
+    end = time.time() + 90
+    while not g.wait_log("no name server answers: look-ups fail at once", 0.05):
+        assert send(g)[0] == 250 and time.time() < end
+    code, text, worst = min((send(g) for _ in range(3)), key=lambda sent: sent[2])
+    assert code == 250 and worst < 0.35, worst
+    port = g.udp.getsockname()[1]
+    g.udp.close()
+    server = Server(Zone('example.net. 60 IN TXT "v=spf1 ip4:127.0.0.1 -all"\n'), port=port)
+    try:
+        assert g.wait_log("name servers answer again", 30), "by itself, without a mail"
+        assert send(g)[0] == 250 and "SPF_PASS" in [x for x in g.lines if "event=transaction" in x][-1]
+    finally:
+        server.close()
 
 
 def test_slow_is_not_lost(world):
