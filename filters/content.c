@@ -121,6 +121,7 @@ static void add_hits(struct scan *scan, struct rule_scan *rules)
 			.refusal = rule->refusal,
 			.phase = PHASE_END,
 			.recipient = -1,
+			.filter = scan->running->name,
 			.shadow = rule->shadow || s->common.shadow,
 		};
 		hits_add(&scan->hits, &hit);

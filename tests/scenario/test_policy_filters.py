@@ -82,6 +82,14 @@ def test_authentication_for_some(gate):
     assert send(g, "bob@example.org", sender="x@forged.example") == ([550], None)
 
 
+def test_rules_for_some(gate, tmp_path):
+    """What rules find is the filter content's."""
+    (tmp_path / "own.cf").write_text("body HI /hi/\nscore HI 20\n")
+    g = gate(f'rules {{ paths = {{"{tmp_path}/own.cf"}} }}\npolicy none {{ recipients = {{bob@example.org}} skip = {{content}} }}')
+    assert send(g, "eve@example.org") == ([250], 554)
+    assert send(g, "bob@example.org") == ([250], 250)
+
+
 def test_policy_in_shadow_sees_what_it_would(gate):
     g = gate("filter clamd { CLAMD }\npolicy trial { shadow = on use = {clamd} }")
     assert send(g, "eve@example.org", body=EICAR) == ([250], 250)

@@ -24,8 +24,8 @@ def policies(rng):
         out.append(f"policy p{i} {{ recipients = {{\"@{domain}\"}} tag = {level(rng)} redirect = {level(rng)} quarantine = {level(rng)}"
                    f" reject = {level(rng)} redirect-to = spam{rng.randrange(2)}@d0.example"
                    + rng.choice(["", "", ' actions = {"ODD=reject"}', ' actions = {"ODD=quarantine"}', ' scores = {"ODD=4"}'])
-                   + rng.choice(["", "", "", " shadow = on"]) + " }")
-    return "\n".join(out) + "\nfilter iprev { enabled = off }\n"
+                   + rng.choice(["", "", "", " shadow = on"]) + rng.choice(["", " skip = {content}", " use = {content}"]) + " }")
+    return "\n".join(out) + f"\nfilter iprev {{ enabled = off }}\nfilter content {{ enabled = {rng.choice(['on', 'off'])} }}\n"
 
 
 def fates(g, token):
