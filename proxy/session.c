@@ -290,12 +290,26 @@ static void leave_tarpit(struct session *s)
 	session_resume(s);
 }
 
+#define BACKLOG_MAX (32u * 1024)
+
+/* Who asks on and doesn't read our answers would have us keep them all. */
+static bool client_reads(struct session *s)
+{
+	if (stream_unsent(s->stream) <= BACKLOG_MAX)
+		return true;
+	stream_flush(s->stream);
+	if (stream_unsent(s->stream) <= BACKLOG_MAX)
+		return true;
+	stream_low_water(s->stream, 0);
+	return false;
+}
+
 static void session_run(struct session *s)
 {
 	struct slice in;
 	bool more = true;
 	s->running = true;
-	while (more && (in = stream_input(s->stream)).len > 0) {
+	while (more && (in = stream_input(s->stream)).len > 0 && client_reads(s)) {
 		if (s->worker->stopping)
 			session_shut_down(s);
 		if (s->state == SESSION_COMMAND && s->skip > 0)
@@ -353,6 +367,8 @@ static void on_drained(void *arg)
 	struct session *s = arg;
 	if (s->state == SESSION_CLOSING && s->eof)
 		session_destroy(s);
+	else if (s->state != SESSION_CLOSING && !s->handshaking && stream_input(s->stream).len > 0)
+		on_input(s); /* what client_reads() has put off */
 }
 
 static void on_closed(void *arg, const char *why)

@@ -1,4 +1,5 @@
 """Each limit has a reply of its own."""
+import threading
 import time
 
 from fake_backend import FakeBackend
@@ -88,6 +89,29 @@ def test_silence_in_the_content(place):
                 assert code == 421 and text.startswith("4.4.2"), text
                 assert time.time() - start < 10
         assert not backend.messages
+
+
+def test_a_client_that_does_not_read(place):
+    """It can't make us keep its answers without end; once it reads, it gets them all, in order."""
+    with FakeBackend() as backend, Gatehouse(place / "g", backend=backend.port, limits="commands = 10000000") as g:
+        c = Client(g.port)
+        c.sock.settimeout(2)
+        lines = b"".join(b"EHLO c%06d.example.net\r\n" % i for i in range(1000))
+        sent = 0
+        try:
+            while sent < 20_000_000:
+                sent += c.sock.send(lines[sent % len(lines):])
+        except TimeoutError:
+            pass
+        assert sent < 20_000_000, "taken without end"
+        c.sock.settimeout(20)
+        rest = lines[sent % len(lines):]
+        threading.Thread(target=lambda: c.sock.sendall(rest + b"QUIT\r\n"), daemon=True).start()
+        answers = 0
+        while (answer := c.reply())[0] == 250:
+            answers += 1
+        assert answer[0] == 221 and answers == (sent + len(rest)) // len(lines) * 1000
+        c.close()
 
 
 def test_total_sessions(place):
