@@ -9,6 +9,7 @@
 #include "base/settings_match.h"
 #include "base/settings_value.h"
 
+#define MESSAGE_MAX 1000u
 #define MAX_ERRORS 100
 
 struct settings_file {
@@ -46,6 +47,15 @@ static void add_error(struct config_errors *errors, struct config_error error)
 	errors->list[errors->count++] = error;
 }
 
+/* A value of megabytes stands in the middle; what is wrong with it, at the end. */
+static struct slice shortened(struct arena *arena, struct slice text)
+{
+	if (text.len <= MESSAGE_MAX)
+		return arena_copy(arena, text);
+	return arena_printf(arena, "%.*s [...] %.*s", SLICE_ARG(slice_head(text, MESSAGE_MAX / 2)),
+			    SLICE_ARG(slice_from(text, text.len - MESSAGE_MAX / 2)));
+}
+
 void config_error_add(struct config_errors *errors, struct slice file, unsigned line, const char *fmt, ...)
 {
 	struct buf text = { 0 };
@@ -59,7 +69,7 @@ void config_error_add(struct config_errors *errors, struct slice file, unsigned 
 	else
 		buf_vprintf(&text, fmt, ap);
 	va_end(ap);
-	struct slice message = arena_copy(errors->arena, buf_slice(&text));
+	struct slice message = shortened(errors->arena, buf_slice(&text));
 	add_error(errors, (struct config_error){ arena_copy(errors->arena, file), line, message });
 	buf_free(&text);
 }

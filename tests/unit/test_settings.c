@@ -552,6 +552,14 @@ static void test_long(void **state)
 		buf_add_char(&text, 'x');
 	buf_add_char(&text, '"');
 	assert_int_equal(((const struct top *)settings_top(taken(f, buf_slice(&text))))->name.len, 100000);
+	/* What is wrong with it is said in a line that one can read. */
+	buf_clear(&text);
+	buf_add_str(&text, "relay { domains = {");
+	for (int i = 0; i < 100000; i++)
+		buf_add_char(&text, 'x');
+	buf_add_str(&text, "} }");
+	refused(f, buf_slice(&text), " [...] xxx");
+	assert_true(f->errors.list[0].message.len < 1100);
 	buf_free(&text);
 }
 
