@@ -265,7 +265,7 @@ struct token lexer_next(struct lexer *l)
 	if (c == ';')
 		return fail(l, "no ; here: white space separates settings");
 	if (is_control(c))
-		return fail(l, c == '\0' ? "NUL" : "control character");
+		return fail(l, c == '\0' ? "a NUL octet" : "a control character");
 	return lex_word(l);
 }
 

@@ -1,5 +1,7 @@
 #include "base/settings_match.h"
 
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "base/nearest.h"
 
@@ -384,7 +386,10 @@ static bool match_statement(struct match *m)
 		return match_setting(m);
 	if (is_kind(next, TOKEN_OPEN) || (is_text(next) && is_kind(token_at(m, m->at + 2), TOKEN_OPEN)))
 		return match_section(m);
-	return syntax(m, m->at + 1, "= or {");
+	char expected[80];
+	struct slice word = slice_head(token_at(m, m->at)->text, 40);
+	snprintf(expected, sizeof(expected), "= or { behind '%.*s'", SLICE_ARG(word));
+	return syntax(m, m->at + 1, expected);
 }
 
 void settings_match(struct arena *arena, const struct tokens *tokens, bool complete,

@@ -362,7 +362,7 @@ static void test_syntax(void **state)
 		{ "name = a;", "no ; here" },
 		{ "name = f(x)", "put values that hold ( or ) in quotes" },
 		{ "/* open", "this comment is not closed" },
-		{ "name", "expected = or {, but here the text ends" },
+		{ "name", "expected = or { behind 'name', but here the text ends" },
 		{ "name =", "expected a value, but here the text ends" },
 		{ "name = }", "expected a value, found '}'" },
 		{ "name = = a", "expected a value, found '='" },
@@ -376,12 +376,13 @@ static void test_syntax(void **state)
 		{ "words = {a", "expected , or }, but here the text ends" },
 		{ "words = {a,", "expected a value or }, but here the text ends" },
 		{ "limits { count = 1", "-:1: the { of 'limits' is not closed" },
-		{ "x y z { }", "expected = or {, found 'y'" },
+		{ "x y z { }", "expected = or { behind 'x', found 'y'" },
+		{ "name = 5 minutes", "expected = or { behind 'minutes', but here the text ends" },
 		{ "unknown {", "the { of 'unknown' is not closed" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		refused(f, slice_str(cases[i].text), cases[i].want);
-	refused(f, SLICE("name = a\0b"), "-:1: NUL");
+	refused(f, SLICE("name = a\0b"), "-:1: a NUL octet");
 	refused(f, SLICE("# a\0b\n"), "-:1: NUL in a comment");
 	refused(f, SLICE("name = \"a\0b\""), "-:1: control character in a string");
 	refused(f, SLICE("/* a\0b */"), "-:1: this comment is not closed, or holds a NUL");
@@ -495,7 +496,7 @@ static void test_many_errors(void **state)
 	assert_string_equal(errors_text(f), "-:3: no ; here: white space separates settings\n");
 	assert_null(read_text(f, SLICE("limits { count = x\n box")));
 	assert_string_equal(errors_text(f), "-:1: count: 'x' is not a whole number\n"
-					    "-:2: expected = or {, but here the text ends\n");
+					    "-:2: expected = or { behind 'box', but here the text ends\n");
 }
 
 static void test_error_flood(void **state)
