@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #define EVIDENCE_MAX 120u
-#define TEMPLATES_MAX 64u
 
 static void note_captures(struct engine_run *run, const struct regex *regex, struct slice text)
 {
@@ -62,7 +61,7 @@ static bool enough(const struct engine_hit *hit, const struct rule *rule)
 }
 
 /* An empty match moves on by one, as //g does. */
-static void match_text(struct engine_run *run, const struct entry *entry, const struct regex *regex,
+void engine_match_text(struct engine_run *run, const struct entry *entry, const struct regex *regex,
 		       struct slice text)
 {
 	struct engine_hit *hit = &run->hits[entry->rule->index];
@@ -91,7 +90,7 @@ static void spend(struct pass *p, struct entry *entry, bool was_over, int64_t us
 		atomic_fetch_add(&entry->slow, 1);
 }
 
-static bool applies(const struct entry *entry, enum channel channel, const struct segment *segment, size_t index)
+bool engine_entry_applies(const struct entry *entry, enum channel channel, const struct segment *segment, size_t index)
 {
 	if (channel == CHANNEL_HEADER || channel == CHANNEL_MIMEHEADER)
 		return entry->tag == segment->tag;
@@ -104,11 +103,11 @@ void engine_try_segment(struct pass *p, uint32_t id, size_t segment)
 	struct entry *entry = (struct entry *)(uintptr_t)&p->engine->entries[id];
 	struct engine_hit *hit = &p->run->hits[entry->rule->index];
 	const struct segment *s = &p->segments[segment];
-	if (entry->regex == NULL || enough(hit, entry->rule) || !applies(entry, p->channel, s, segment))
+	if (entry->regex == NULL || enough(hit, entry->rule) || !engine_entry_applies(entry, p->channel, s, segment))
 		return;
 	bool was_over = hit->over_budget;
 	int64_t start = clock_us();
-	match_text(p->run, entry, entry->regex, s->text);
+	engine_match_text(p->run, entry, entry->regex, s->text);
 	spend(p, entry, was_over, clock_us() - start);
 }
 
@@ -121,8 +120,8 @@ void engine_try_all(struct pass *p, uint32_t id)
 	for (size_t i = 0; i < p->count; i++) {
 		if (enough(hit, entry->rule))
 			break;
-		if (entry->regex != NULL && applies(entry, p->channel, &p->segments[i], i))
-			match_text(p->run, entry, entry->regex, p->segments[i].text);
+		if (entry->regex != NULL && engine_entry_applies(entry, p->channel, &p->segments[i], i))
+			engine_match_text(p->run, entry, entry->regex, p->segments[i].text);
 		if (i % 16 == 15) {
 			int64_t now = clock_us();
 			spend(p, entry, was_over, now - start);
@@ -163,7 +162,7 @@ static void wake(struct pass *p, uint32_t id, size_t segment, size_t start, size
 	const struct entry *entry = &p->engine->entries[id];
 	struct awake *a = &s->awake[id];
 	uint64_t piece = p->first + segment;
-	if (a->tried == piece || !applies(entry, p->channel, &p->segments[segment], segment) ||
+	if (a->tried == piece || !engine_entry_applies(entry, p->channel, &p->segments[segment], segment) ||
 	    (entry->way == WAY_ASCII && p->high[segment]))
 		return;
 	if (entry->literals->times > 1 && count_string(a, piece, start, end) < entry->literals->times)
@@ -345,78 +344,5 @@ void engine_run_rule(const struct rule_engine *e, struct engine_run *run, const 
 		return;
 	const struct entry *entry = &e->entries[rule->engine_id - 1];
 	for (size_t i = 0; i < count && entry->regex != NULL; i++)
-		match_text(run, entry, entry->regex, segments[i].text);
-}
-
-/* ---- templates: %{NAME} stands for what (?<NAME>…) of another rule matched ---- */
-
-static void add_quoted(struct buf *out, struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if ((unsigned char)text.data[i] < 0x80 && !ascii_is_alnum(text.data[i]) && text.data[i] != '_')
-			buf_add_char(out, '\\');
-		buf_add_char(out, text.data[i]);
-	}
-}
-
-/* False: nothing captured under that name. */
-static bool add_captures(const struct engine_run *run, struct buf *out, struct slice name)
-{
-	size_t n = 0;
-	buf_add_str(out, "(?:");
-	for (size_t i = 0; i < run->capture_count && n < TEMPLATES_MAX; i++) {
-		if (!slice_eq(run->captures[i].name, name))
-			continue;
-		if (n++ > 0)
-			buf_add_char(out, '|');
-		add_quoted(out, run->captures[i].value);
-	}
-	buf_add_char(out, ')');
-	return n > 0;
-}
-
-static bool fill_template(const struct engine_run *run, struct slice source, struct buf *out)
-{
-	for (;;) {
-		size_t at = slice_find(source, SLICE("%{"));
-		if (at == SLICE_NPOS)
-			break;
-		struct slice rest = slice_from(source, at + 2);
-		size_t end = slice_chr(rest, '}');
-		if (end == SLICE_NPOS || !rule_name_ok(slice_head(rest, end)))
-			return false;
-		buf_add_slice(out, slice_head(source, at));
-		if (!add_captures(run, out, slice_head(rest, end)))
-			return false;
-		source = slice_from(rest, end + 1);
-	}
-	buf_add_slice(out, source);
-	return true;
-}
-
-static void run_template(struct pass *p, uint32_t id)
-{
-	struct entry *entry = (struct entry *)(uintptr_t)&p->engine->entries[id];
-	struct buf source = { 0 };
-	if (fill_template(p->run, entry->rule->pattern.source, &source)) {
-		struct arena *arena = arena_create();
-		struct pattern pattern = entry->rule->pattern;
-		const char *error;
-		pattern.source = buf_slice(&source);
-		struct regex *regex = regex_compile(arena, &pattern, &error);
-		for (size_t i = 0; regex != NULL && i < p->count; i++)
-			if (applies(entry, p->channel, &p->segments[i], i))
-				match_text(p->run, entry, regex, p->segments[i].text);
-		arena_destroy(&arena);
-	}
-	buf_free(&source);
-}
-
-void engine_run_templates(const struct rule_engine *e, struct engine_run *run, enum channel channel,
-			  const struct segment *segments, size_t count)
-{
-	const struct channel_index *c = &e->channels[channel];
-	struct pass p = { .engine = e, .run = run, .channel = channel, .segments = segments, .count = count };
-	for (size_t i = 0; i < c->template_count && run->capture_count > 0; i++)
-		run_template(&p, c->templates[i]);
+		engine_match_text(run, entry, entry->regex, segments[i].text);
 }

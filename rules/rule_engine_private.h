@@ -139,6 +139,12 @@ static inline struct patterns_image *engine_image(const struct channel_index *c)
 void engine_try_all(struct pass *pass, uint32_t id);
 void engine_try_segment(struct pass *pass, uint32_t id, size_t segment);
 
+void engine_match_text(struct engine_run *run, const struct entry *entry, const struct regex *regex,
+		       struct slice text);
+/* Whether the piece of that index is one of the entry's. */
+bool engine_entry_applies(const struct entry *entry, enum channel channel, const struct segment *segment,
+			  size_t index);
+
 /* rule_engine_wait.c */
 void engine_pending_begin(const struct rule_engine *engine, struct engine_run *run);
 void engine_pending_add(struct engine_run *run, uint32_t id, size_t segment);

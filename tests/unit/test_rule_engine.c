@@ -201,7 +201,8 @@ static void test_templates(void **state)
 {
 	struct fixture f;
 	(void)state;
-	load(&f, "header TO To:addr =~ /^(?<WHO>.*)$/\nuri NAMES m,\\#%{WHO}$,i\nuri OTHER m,\\#%{NOBODY},\n",
+	load(&f, "header TO To:addr =~ /^(?<WHO>.*)$/\nuri NAMES m,\\#%{WHO}$,i\nuri OTHER m,\\#%{NOBODY},\n"
+	     "uri MAYBE m,^http.*(?:%{WHO})?,\nuri BRANCH m;x/|%{WHO};\nuri TWICE m,(?:\\#|%{WHO})a,\nuri NOT_THERE m,%{WHO}/,\n",
 	     &(struct engine_options){ 0 });
 	struct arena *arena = arena_create();
 	struct engine_run run;
@@ -212,6 +213,10 @@ static void test_templates(void **state)
 	engine_run_channel(f.engine, &run, CHANNEL_URI, uris, 2, SLICE_EMPTY);
 	engine_run_templates(f.engine, &run, CHANNEL_URI, uris + 1, 1);
 	assert_int_equal(hits(&f, &run, "NAMES"), 0);
+	assert_int_equal(hits(&f, &run, "MAYBE"), 1);
+	assert_int_equal(hits(&f, &run, "BRANCH"), 1);
+	assert_int_equal(hits(&f, &run, "TWICE"), 1);
+	assert_int_equal(hits(&f, &run, "NOT_THERE"), 0);
 	engine_run_templates(f.engine, &run, CHANNEL_URI, uris, 1);
 	assert_int_equal(hits(&f, &run, "NAMES"), 1);
 	assert_int_equal(hits(&f, &run, "OTHER"), 0);
