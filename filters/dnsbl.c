@@ -152,10 +152,13 @@ static void add_hit(struct scan *scan, const struct dnslist *list, struct slice 
 /* Once for a list, however many addresses were asked about. */
 static bool is_noted(const struct scan *scan, const struct dnslist *list, const char *symbol)
 {
-	for (size_t i = 0; i < scan->hits.count; i++)
-		if (strcmp(scan->hits.list[i].symbol, symbol) == 0 &&
-		    slice_find(scan->hits.list[i].evidence, list->zone) != SLICE_NPOS)
+	struct slice zone = arena_printf(scan->arena, "%.*s:", SLICE_ARG(list->zone));
+	for (size_t i = 0; i < scan->hits.count; i++) {
+		const struct hit *h = &scan->hits.list[i];
+		size_t at = strcmp(h->symbol, symbol) == 0 ? slice_find(h->evidence, zone) : SLICE_NPOS;
+		if (at == 0 || (at != SLICE_NPOS && h->evidence.data[at - 1] == ' '))
 			return true;
+	}
 	return false;
 }
 
@@ -165,7 +168,8 @@ static void conclude(struct scan *scan, const struct dnslist *list, struct slice
 	const char *ill = illness(list, a);
 	tell_health(list, ill);
 	if (a->own->status == ANSWER_TEMPERROR) {
-		struct slice why = under(scan, slice_str(a->own->why ? a->own->why : "no answer"), list->zone);
+		struct slice why = arena_printf(scan->arena, "%.*s: %s", SLICE_ARG(list->zone),
+						a->own->why ? a->own->why : "no answer");
 		if (!is_noted(scan, list, "DNSBL_TEMPERROR"))
 			scan_on_error(scan, "DNSBL_TEMPERROR", "4.7.1", why.data);
 	} else if (ill != NULL) {

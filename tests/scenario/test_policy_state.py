@@ -291,6 +291,18 @@ dnslist gone { zone = gone.example type = uri score = 5 }
     assert "DNSBL_" not in g.wait_log("transaction .*from=bob@example.net")
 
 
+def test_dns_lists_that_fail_are_each_named(gate, tmp_path):
+    g = gate("dnslist one { zone = xbl.example }\ndnslist two { zone = bl.example }\nfilter dnsbl { on-error = defer }")
+    (tmp_path / "zone").write_text(ZONE.replace("10.2.0.192.bl.example. 60 IN A 127.0.0.4\n", "") +
+                                   ";! 10.2.0.192.bl.example SERVFAIL\n;! 10.2.0.192.xbl.example SERVFAIL\n")
+    g.stop()
+    g.start()
+    code, text = send(g)[0][0]
+    assert code == 451 and re.match(r"4\.7\.1 Temporary failure: x?bl\.example: SERVFAIL \(", text)
+    out = subprocess.run([g.program, "why", "-c", str(g.conf), text[-13:-1]], capture_output=True, text=True).stdout
+    assert len(re.findall(r"(?m)^hit +DNSBL_TEMPERROR .*: x?bl\.example: SERVFAIL$", out)) == 2, out
+
+
 def test_dns_lists_known_by_name_or_zone(gate, tmp_path):
     """Whoever has a key asks another zone; a zone may be asked under another name; one score for all its codes."""
     g = gate("""dnslist spamhaus-zen { zone = key.zen.example }
