@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,6 +71,9 @@ static void expire(struct slice folder, uint64_t max_size)
 	DIR *dir = opendir(path);
 	if (dir == NULL)
 		return;
+	/* Two at once would each remove what is too much. */
+	while (flock(dirfd(dir), LOCK_EX) != 0 && errno == EINTR)
+		;
 	for (struct dirent *d; (d = readdir(dir)) != NULL;)
 		look(dirfd(dir), d->d_name, &files);
 	if (files.size > max_size)

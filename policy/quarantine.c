@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/log.h"
 
 #define PATH_LEN 1400
 #define ID_MAX 40u
@@ -408,9 +409,18 @@ bool quarantine_mark_released(const char *dir, const struct quarantine_open *o, 
 struct expiring {
 	int64_t before;
 	uint64_t held, max_size;
-	size_t removed;
+	size_t left, removed;
 	bool summing;
 };
+
+/* Nobody has had what goes before it was released. */
+static void log_removal(const char *path, bool old)
+{
+	struct slice name = slice_from(slice_str(path), slice_rchr(slice_str(path), '/') + 1);
+	if (!ends_released(path))
+		log_info(NULL, "quarantine expired", "%.*s: held, never released, %s", SLICE_ARG(name),
+			 old ? "older than quarantine-keep" : "over quarantine-size");
+}
 
 static bool expire_one(void *arg, const char *path, const char *folder)
 {
@@ -420,12 +430,16 @@ static bool expire_one(void *arg, const char *path, const char *folder)
 		return true;
 	if (x->summing) {
 		x->held += (uint64_t)st.st_size;
+		x->left++;
 		return true;
 	}
-	bool old = st.st_mtime < x->before, much = x->max_size > 0 && x->held > x->max_size;
+	/* The newest stays, however large: its sender is just being told that it is held. */
+	bool old = st.st_mtime < x->before, much = x->max_size > 0 && x->held > x->max_size && x->left > 1;
+	x->left--;
 	if ((old || much) && unlink(path) == 0) {
 		x->held -= (uint64_t)st.st_size;
 		x->removed++;
+		log_removal(path, old);
 		rmdir(folder); /* if it is empty now */
 	}
 	return true;
@@ -451,10 +465,17 @@ static void remove_abandoned(const char *dir)
 
 size_t quarantine_expire(const char *dir, int64_t before, uint64_t max_size)
 {
+	/* One at a time: two that find it too large would each remove what is too much. */
+	int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock < 0)
+		return 0;
+	while (flock(lock, LOCK_EX) != 0 && errno == EINTR)
+		;
 	remove_abandoned(dir);
 	struct expiring x = { .before = before, .max_size = max_size, .summing = true };
 	walk(dir, expire_one, &x);
 	x.summing = false;
 	walk(dir, expire_one, &x);
+	close(lock);
 	return x.removed;
 }

@@ -56,7 +56,8 @@ void quarantine_close(struct quarantine_open *open);
 bool quarantine_mark_released(const char *dir, const struct quarantine_open *open,
 			      char error_r[QUARANTINE_ERROR_MAX]);
 /* Removes what is older than before, then the oldest until at most max_size
- * octets are held (0: any). Returns how many. */
+ * octets are held (0: any) or but one mail is left. Returns how many; those
+ * that were never released are logged. */
 size_t quarantine_expire(const char *dir, int64_t before, uint64_t max_size);
 
 #endif

@@ -190,3 +190,16 @@ def test_kill_releases_at_random(gate):
     copies = [sum(f"<bob{n}@example.org>".encode() in m["rcpt"][0] for m in gate.backend.messages) for n in range(12)]
     assert min(copies) == 1 and max(copies) <= 2 and sum(copies) - 12 <= killed
     assert len({re.search(rb"(?m)^Received: .*(?:\n\t.*)*? id (\w+)", m["data"])[1] for m in gate.backend.messages}) == 12
+
+
+def test_what_is_held_stays_though_it_is_too_large(gate):
+    """Its sender has been told 250: it goes when another one comes, and that is logged."""
+    gate.stop()
+    gate.conf.write_text(gate.text.replace('directory = "', 'quarantine-size = 1k directory = "'))
+    gate.start()
+    send(gate, body=BODY + b"x" * 900 + b"\r\n" + b"y" * 900 + b"\r\n")
+    assert len(held(gate)) == 1
+    second = send(gate)[1]
+    done = quarantine(gate, "expire")
+    assert b"1 removed" in done.stdout and b"never released, over quarantine-size" in done.stderr
+    assert [m["id"] for m in held(gate)] == [second[-13:-1]]
