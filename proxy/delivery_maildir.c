@@ -53,7 +53,10 @@ static void forget(struct maildir *m)
 
 static void failed(struct maildir *m, const char *what, int error)
 {
-	char cause[1200];
+	char cause[1200], path[1400];
+	/* The sender keeps it, and comes again. */
+	if (m->renamed && path_of(m, "new", m->final, path))
+		unlink(path);
 	snprintf(cause, sizeof(cause), "%s: %s: %s", m->dir, what, strerror(error));
 	struct delivery *d = m->d;
 	d->impl = NULL;
