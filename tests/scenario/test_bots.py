@@ -105,13 +105,13 @@ def test_bare_lf_and_long_lines_in_content(gate):
 
 
 def test_greeting_delay(place):
-    with FakeBackend() as backend, Gatehouse(place / "g", backend=backend.port, listen_settings="greeting-delay = 700ms",
+    with FakeBackend() as backend, Gatehouse(place / "g", backend=backend.port, listen_settings="greeting-delay = 2s",
                                              extra="networks { trusted = {} }",
                                              limits="command-timeout = 2s") as g:
         with Client(g.port, greet=False) as c:  # waits for the last line
             start = time.time()
             assert c.file.readline().startswith(b"220-gate.example.org ")
-            assert time.time() - start < 0.5
+            assert time.time() - start < 1.5
             c.sock.settimeout(0.3)
             with pytest.raises(TimeoutError):
                 c.sock.recv(1)
@@ -128,40 +128,40 @@ def test_greeting_delay(place):
             assert c.reply()[0] == 421
         start = time.time()
         with Client(g.port) as c:
-            assert time.time() - start > 0.6
+            assert time.time() - start > 1.9
             c.hello()
             assert c.mail()[0] == 250
         start = time.time()
         with Client(g.port) as c:  # known as good now
-            assert c.banner[0] == 220 and time.time() - start < 0.5
+            assert c.banner[0] == 220 and time.time() - start < 1.5
         assert g.stop() == 0
         g.lines.clear()
         g.start()
         start = time.time()
         with Client(g.port):  # and after a restart
-            assert time.time() - start < 0.5
+            assert time.time() - start < 1.5
 
 
 def test_trusted_clients_do_not_wait(place):
     with FakeBackend() as backend, Gatehouse(place / "g", backend=backend.port,
-                                             listen_settings="greeting-delay = 5s") as g:
+                                             listen_settings="greeting-delay = 10s") as g:
         start = time.time()
         with Client(g.port) as c:
-            assert c.banner[0] == 220 and time.time() - start < 2
+            assert c.banner[0] == 220 and time.time() - start < 8
 
 
 def test_tarpit(place):
-    with FakeBackend() as backend, Gatehouse(place / "g", backend=backend.port, limits="tarpit = 1500ms sessions = 10") as g:
+    with FakeBackend() as backend, Gatehouse(place / "g", backend=backend.port, limits="tarpit = 3s sessions = 10") as g:
         with Client(g.port) as c:
             c.hello()
             start = time.time()
             assert c.code("EXPN x") == 502
-            assert time.time() - start < 1
+            assert time.time() - start < 2.5
             assert c.code("NOOP") == 250
-            assert time.time() - start > 1.4
+            assert time.time() - start > 2.9
             start = time.time()
             assert c.code("NOOP") == 250
-            assert time.time() - start < 1
+            assert time.time() - start < 2.5
         # Two of ten may wait, the third is answered at once; who leaves makes room.
         many = [Client(g.port) for _ in range(3)]
         for c in many:
@@ -170,10 +170,10 @@ def test_tarpit(place):
         for c in many:
             c.send("NOOP\r\n")
         (first,), _, _ = select.select([c.sock for c in many], [], [], 10)
-        assert time.time() - start < 1
+        assert time.time() - start < 2.5
         for c in many:
             assert c.reply()[0] == 250
-            assert c.sock is first or time.time() - start > 1.4
+            assert c.sock is first or time.time() - start > 2.9
         for c in many:
             c.send("EXPN x\r\nNOOP\r\n")
             c.close()
@@ -181,4 +181,4 @@ def test_tarpit(place):
         with Client(g.port) as c:
             start = time.time()
             assert [c.code("EXPN x"), c.code("NOOP")] == [502, 250]
-            assert time.time() - start > 1.4
+            assert time.time() - start > 2.9

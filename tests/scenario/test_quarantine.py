@@ -158,9 +158,12 @@ def test_kill_during_release_doubles_at_most_the_gap(gate):
     send(gate)
     mail = held(gate)[0]
     gate.backend.script["content"] = b""
+    at = len(gate.backend.commands)
     p = subprocess.Popen([gate.program, "quarantine", "release", "-c", str(gate.conf), mail["id"]],
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(0.5)
+    end = time.time() + 20
+    while gate.backend.commands[at:].count("DATA") == 0 and time.time() < end:
+        time.sleep(0.02)
     p.kill()
     p.wait()
     assert held(gate)[0]["released"] is False
