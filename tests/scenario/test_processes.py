@@ -1,5 +1,6 @@
 """Processes: reload under load, bad configuration, drain, status, and what a service manager asks."""
 import os
+import pwd
 import re
 import signal
 import socket
@@ -174,6 +175,44 @@ def test_status(place):
         assert g.wait_log("ready", 20, since)
         assert g.stop() == 0
         assert subprocess.run([PROGRAM, "status", "-c", str(g.conf)], capture_output=True).returncode == 69
+
+
+def test_a_worker_that_dies_again_and_again(place):
+    """Another comes each time, later each time; meanwhile those who wait at the door are served once it is there."""
+    with FakeBackend() as b, Gatehouse(place / "g", backend=b.port) as g:
+        waits = []
+        for _ in range(4):
+            since = len(g.lines)
+            (pid,) = g.worker_pids()
+            os.kill(pid, signal.SIGKILL)
+            line = g.wait_log(rf"pid {pid} .*another in \d+ ms", 10, since)
+            assert line, g.log()
+            waits.append(int(re.search(r"another in (\d+) ms", line).group(1)))
+            with Client(g.port) as c:
+                c.hello()
+                assert c.mail()[0] == 250
+        assert waits == [100, 200, 400, 800]
+        assert g.status()["workers"] == 1 and g.status()["sessions_now"] <= 1
+
+
+def test_workers_are_nobody(place):
+    """Started as root they are the user's that the configuration names, for good, and leave no core."""
+    if os.geteuid() != 0:
+        pytest.skip("not root")
+    place.chmod(0o755)
+    with FakeBackend() as b, Gatehouse(place / "g", backend=b.port, top="user = nobody") as g:
+        (pid,) = g.worker_pids()
+        with open(f"/proc/{pid}/status") as f:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+        uid = pwd.getpwnam("nobody")
+        assert set(status["Uid"].split()) == {str(uid.pw_uid)} and set(status["Gid"].split()) == {str(uid.pw_gid)}
+        assert status["CapEff"] == status["CapPrm"] == "0" * 16 and status["NoNewPrivs"] == "1"
+        assert not status["Groups"].split() or set(status["Groups"].split()) == {str(uid.pw_gid)}
+        with open(f"/proc/{pid}/limits") as f:
+            assert re.search(r"Max core file size +0 +0 ", f.read())
+        with Client(g.port) as c:
+            c.hello()
+            assert c.mail()[0] == 250
 
 
 class Notifications:
