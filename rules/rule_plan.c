@@ -186,6 +186,8 @@ static void find_ranges(const struct ruleset *rules, struct rule_plan *plan)
 		uint32_t meta = rules->metas[i];
 		const struct rule_expr *expr = rules->table->list[meta]->expr;
 		struct naming n = { plan, meta };
+		if (!runs(rules->table->list[meta]))
+			continue; /* it is nothing, whatever it names */
 		plan->fractions[meta] = rule_expr_fractions(expr);
 		rule_expr_rules(expr, inherit_fractions, &n);
 		struct expr_range r = rule_expr_range(expr, plan->ranges, plan->fractions[meta]);

@@ -60,6 +60,20 @@ def test_metas_see_filters(tmp_path):
     assert hits["ACME_SPF"]["score"] == 3
 
 
+def test_a_score_of_zero_takes_a_meta_out(tmp_path):
+    """It doesn't hit, and is nothing to those that name it; four scores are for four sets."""
+    hits = hits_of(tmp_path, RULES + """
+meta     ACME_ZERO         __LURE
+score    ACME_ZERO         0
+meta     ACME_OTHER_SET    __LURE && !ACME_VIRUS
+score    ACME_OTHER_SET    0 0 1 1
+meta     ACME_OF_ZERO      ACME_ZERO || ACME_OTHER_SET
+meta     ACME_NOT_ZERO     __LURE && !ACME_ZERO && !ACME_OTHER_SET
+""")
+    assert "ACME_NOT_ZERO" in hits
+    assert not {"ACME_ZERO", "ACME_OTHER_SET", "ACME_OF_ZERO"} & set(hits)
+
+
 def test_metas_see_the_virus_scanner(tmp_path):
     with FakeClamd(tmp_path / "clamd", {b"Pay": "Test.Virus"}):
         hits = hits_of(tmp_path, RULES, f'filter clamd {{ enabled = yes  address = "unix:{tmp_path}/clamd" }}')
