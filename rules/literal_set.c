@@ -74,7 +74,8 @@ static struct literal_set set_share(const struct literal_set *set)
 static double quality_of(const struct literal_set *set, unsigned times)
 {
 	double once = literal_quality(set);
-	return once > 0 && times > 1 ? once * times : once;
+	/* Short ones tell nothing even if there are many: a text of letters has a hundred of each. */
+	return once >= 1 && times > 1 ? once * times : once;
 }
 
 void literal_piece_consider(struct literal_piece *p, const struct literal_set *set, unsigned times)

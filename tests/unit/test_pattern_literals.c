@@ -199,6 +199,21 @@ static void test_necessary(void **state)
 	arena_destroy(&arena);
 }
 
+/* Letters stand in every text: a hundred of them tell nothing. */
+static void test_short(void **state)
+{
+	static const char *const sources[] = { "[0-9a-z]{93}", "\\s[xyz]{20,}\\s", "(?:[ab]|\\d){50}" };
+	(void)state;
+	struct arena *arena = arena_create();
+	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
+		struct pattern p = { .source = slice_str(sources[i]), .set = true };
+		struct literals found;
+		if (pattern_literals(arena, &p, &found) && found.quality > 5)
+			fail_msg("/%s/: \"%s\" is said to be rare", sources[i], joined(&found));
+	}
+	arena_destroy(&arena);
+}
+
 static void test_deep(void **state)
 {
 	char source[4001];
@@ -215,7 +230,8 @@ static void test_deep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_found), cmocka_unit_test(test_times), cmocka_unit_test(test_necessary), cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_found), cmocka_unit_test(test_times), cmocka_unit_test(test_necessary), cmocka_unit_test(test_short),
+		cmocka_unit_test(test_deep),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
