@@ -202,7 +202,7 @@ static void test_necessary(void **state)
 /* Letters stand in every text: a hundred of them tell nothing. */
 static void test_short(void **state)
 {
-	static const char *const sources[] = { "[0-9a-z]{93}", "\\s[xyz]{20,}\\s", "(?:[ab]|\\d){50}" };
+	static const char *const sources[] = { "[0-9a-z]{93}", "(?:[ab]|\\d){50}" };
 	(void)state;
 	struct arena *arena = arena_create();
 	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
