@@ -307,9 +307,9 @@ static bool client_reads(struct session *s)
 static void session_run(struct session *s)
 {
 	struct slice in;
-	bool more = true;
+	bool more = true, reads = true;
 	s->running = true;
-	while (more && (in = stream_input(s->stream)).len > 0 && client_reads(s)) {
+	while (more && (in = stream_input(s->stream)).len > 0 && (reads = client_reads(s))) {
 		if (s->worker->stopping)
 			session_shut_down(s);
 		if (s->state == SESSION_COMMAND && s->skip > 0)
@@ -332,7 +332,7 @@ static void session_run(struct session *s)
 		stream_flush_soon(s->stream);
 	if (s->state == SESSION_CLOSING)
 		say_the_end(s);
-	else if (s->eof && s->state != SESSION_BUSY)
+	else if (s->eof && s->state != SESSION_BUSY && reads)
 		session_destroy(s);
 }
 

@@ -320,3 +320,38 @@ def test_heartbleed_sized_nonsense(gate):
         c.hello()
         assert c.mail()[0] == 250
     assert len(gate.worker_pids()) == 1
+
+
+# ---- who doesn't read what he is told
+
+@pytest.mark.parametrize("half", [False, True], ids=["open", "half closed"])
+def test_replies_that_nobody_reads(place, half):
+    """They don't pile up: the commands behind them wait; and who reads in the end gets them all."""
+    with FakeBackend() as b, Gatehouse(place / "g", backend=b.port, limits="commands = 1000000 command-timeout = 20s",
+                                       top='help = "' + "x" * 400 + '"') as g:
+        def memory():
+            text = open(f"/proc/{g.worker_pids()[0]}/status").read()
+            return int(text.split("VmRSS:")[1].split()[0])
+        before, sent = memory(), 0
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        s.settimeout(1)
+        s.connect(("127.0.0.1", g.port))
+        try:
+            while sent < 200000:
+                sent += s.send(b"HELP\r\n" * 100) / 6
+        except TimeoutError:
+            pass
+        most = max(memory() for _ in range(20) if time.sleep(0.1) is None)
+        assert most < before + 8000, (before, most, sent)
+        sent = int(sent)
+        s.settimeout(20)
+        if half:
+            s.shutdown(socket.SHUT_WR)
+        f, got = s.makefile("rb"), 0
+        f.readline()
+        for _ in range(sent):
+            assert f.readline().startswith(b"214"), got
+            got += 1
+        assert not half or f.read() == b""
+        s.close()

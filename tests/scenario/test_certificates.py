@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import smtplib
 import socket
 import ssl
 import subprocess
@@ -187,3 +188,16 @@ filter sender_login {{ enabled = off }}
                     assert c.code("RCPT TO:<friend@elsewhere.example>") == 250
         login = certificates.fingerprint(known[0]).replace(":", "").lower()
         assert any(x.startswith("XCLIENT") and f"LOGIN={login}" in x for x in b.commands), b.commands
+        # A list that has changed holds for who comes behind the reload.
+        g.conf.write_text(g.text.replace(certificates.fingerprint(known[0]), certificates.fingerprint(stranger[0])))
+        since = len(g.lines)
+        g.process.send_signal(signal.SIGHUP)
+        assert g.wait_log("event=ready", since=since)
+        for pair, want in ((known, 530), (stranger, 250)):
+            context = ssl._create_unverified_context()
+            context.load_cert_chain(*pair)
+            with smtplib.SMTP_SSL("127.0.0.1", port, context=context) if implicit else smtplib.SMTP("127.0.0.1", port) as s:
+                if not implicit:
+                    s.starttls(context=context)
+                s.ehlo("c.example.net")
+                assert s.docmd("MAIL FROM:<a@example.org>")[0] == want
