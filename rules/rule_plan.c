@@ -83,7 +83,9 @@ static double pattern_cost(const struct ruleset *rules, const struct rule *rule)
 		[CHANNEL_HEADER] = 0.3, [CHANNEL_BODY] = 1, [CHANNEL_RAWBODY] = 2, [CHANNEL_FULL] = 5, [CHANNEL_URI] = 0.3,
 		[CHANNEL_MIMEHEADER] = 0.1, [CHANNEL_SKELETON] = 1,
 	};
-	return rule_engine_cost(rules->engine, rule) * share[rule_engine_channel(rule)];
+	/* The header section as a whole is as long as many a body. */
+	bool whole = rule->type == RULE_HEADER && slice_eq(rule->header.name, SLICE("ALL"));
+	return rule_engine_cost(rules->engine, rule) * (whole ? 5 : share[rule_engine_channel(rule)]);
 }
 
 static double leaf_cost(const struct ruleset *rules, const struct rule *rule)
