@@ -377,6 +377,31 @@ static void check_redirect(struct making *m, const struct config_policy *p)
 		fail(m, "redirect-to", "'%.*s': %s", SLICE_ARG(p->redirect_to), address_error_text(error));
 }
 
+/* The domain of an address pattern as envelopes have it (message/address.h). False: nothing can match it. */
+static bool canonical_pattern(struct arena *arena, struct slice *pattern)
+{
+	size_t at = slice_rchr(*pattern, '@');
+	struct slice local = slice_head(*pattern, at == SLICE_NPOS ? 0 : at + 1), domain;
+	struct slice name = slice_from(*pattern, local.len);
+	bool below = slice_starts(name, SLICE("*.")) || slice_starts(name, SLICE("."));
+	if (slice_eq(*pattern, SLICE("*")) || slice_eq(*pattern, SLICE("<>")) || slice_starts(name, SLICE("[")))
+		return true;
+	if (below)
+		name = slice_from(name, slice_chr(name, '.') + 1);
+	if (address_domain(arena, name, ADDRESS_UTF8 | ADDRESS_LAX, &domain) != ADDRESS_OK)
+		return false;
+	*pattern = arena_printf(arena, "%.*s%s%.*s", SLICE_ARG(local), below ? "." : "", SLICE_ARG(domain));
+	return true;
+}
+
+static void read_patterns(struct making *m, const char *key, struct slice_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (!canonical_pattern(m->config->arena, &list->items[i]))
+			fail(m, key, "'%.*s' is not user@example.org, @example.org, *.example.org or *",
+			     SLICE_ARG(list->items[i]));
+}
+
 static void make(struct making *m, struct config_policy *p)
 {
 	size_t most = p->scores.count + p->actions.count + p->replies.count;
@@ -394,6 +419,8 @@ static void make(struct making *m, struct config_policy *p)
 	read_switches(m, p);
 	find_off(m->config, p, m->made);
 	check_redirect(m, p);
+	read_patterns(m, "recipients", &p->recipients);
+	read_patterns(m, "senders", &p->senders);
 	if (!is_printable(p->subject_tag))
 		fail(m, "subject-tag", "must be on one line, without control characters");
 	p->made = m->made;

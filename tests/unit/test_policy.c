@@ -77,6 +77,34 @@ static const char precedence[] =
 	"policy bob { recipients = {\"BOB@example.org\"} }\n"
 	"policy null { senders = {\"<>\"} recipients = {\"@example.org\"} }\n";
 
+/* Domains in UTF-8, with a final dot, in capitals: as whoever writes them likes. */
+static void test_address_patterns(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *pattern, *recipient;
+		bool matches;
+	} table[] = {
+		{ "@b\xc3\xbc""cher.example", "bob@xn--bcher-kva.example", true },
+		{ "BOB@B\xc3\x9c""CHER.example", "bob@xn--bcher-kva.example", true },
+		{ "*.b\xc3\xbc""cher.example", "bob@a.xn--bcher-kva.example", true },
+		{ "@*.example.org", "bob@a.example.org", true }, { "*.Example.org.", "bob@a.example.org", true },
+		{ ".example.org", "bob@a.example.org", true }, { ".example.org", "bob@example.org", false },
+		{ "example.org", "bob@example.org", true }, { "@example.org", "bob@a.example.org", false },
+		{ "postmaster", "postmaster", true }, { "*", "bob@example.org", true }, { "@[192.0.2.1]", "bob@[192.0.2.1]", true },
+	};
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct world w;
+		char text[300];
+		snprintf(text, sizeof(text), "policy p { recipients = {\"%s\"} }", table[i].pattern);
+		world_make(&w, text);
+		add_recipient(&w, table[i].recipient, true);
+		if (slice_eq(policy_for(&w.in, 0)->title, SLICE("p")) != table[i].matches)
+			fail_msg("%s: %s", table[i].pattern, table[i].recipient);
+		arena_destroy(&w.arena);
+	}
+}
+
 static void test_precedence(void **state)
 {
 	(void)state;
@@ -414,6 +442,8 @@ static void test_errors(void **state)
 		{ "policy a { redirect-to = spam }", "redirect-to: 'spam': " },
 		{ "policy a { skip = {relay} }", "skip: relay can't be switched off" },
 		{ "policy a { skip = {nix} }", "skip: there is no filter nix" },
+		{ "policy a { recipients = {\"bob@\"} }", "recipients: 'bob@' is not user@example.org, @example.org, *.example.org or *" },
+		{ "policy a { senders = {\"a b@x..y\"} }", "senders: 'a b@x..y' is not user@example.org, @example.org, *.example.org or *" },
 		{ "policy a { allow = {nix} }", "allow: there is no section list nix" },
 		{ "list a { type = networks entries = {192.0.2.1/24} }", "entries: '192.0.2.1/24' is not a network" },
 		{ "list a { type = domains file = \"/nonexistent/x\" }", "file: /nonexistent/x: No such file" },
@@ -531,7 +561,7 @@ static void test_each_reply_is_true(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_precedence), cmocka_unit_test(test_thresholds),
+		cmocka_unit_test(test_precedence), cmocka_unit_test(test_address_patterns), cmocka_unit_test(test_thresholds),
 		cmocka_unit_test(test_greylist_needs_state), cmocka_unit_test(test_symbols),
 		cmocka_unit_test(test_greylist_of_a_symbol),
 		cmocka_unit_test(test_no_discard_unasked), cmocka_unit_test(test_role),
