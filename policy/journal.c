@@ -71,7 +71,9 @@ static void rotate(struct journal *j)
 void journal_append(struct journal *j, struct slice entry)
 {
 	pthread_mutex_lock(&j->lock);
-	if (j->size > 0 && j->size + entry.len > j->max_size)
+	if (j->fd < 0)
+		begin(j); /* what was in its way may be gone */
+	if (j->fd >= 0 && j->size > 0 && j->size + entry.len > j->max_size)
 		rotate(j);
 	if (j->torn && j->fd >= 0)
 		j->torn = write(j->fd, "\n\n", 2) != 2;

@@ -120,6 +120,24 @@ static void test_text(void **state)
 	buf_free(&out);
 }
 
+/* Where the next file can't be begun, entries are lost until it can. */
+static void test_goes_on(void **state)
+{
+	(void)state;
+	char away[80];
+	struct journal *j = journal_open(slice_str(folder), 0, 100);
+	append(j, "one", "some words");
+	snprintf(away, sizeof(away), "%s.away", folder);
+	assert_int_equal(rename(folder, away), 0);
+	for (int i = 0; i < 5; i++)
+		append(j, "lost", "words that are too many for one file and so for the next one");
+	assert_int_equal(rename(away, folder), 0);
+	append(j, "back", "some words");
+	assert_int_equal(count("back"), 1);
+	assert_int_equal(count("one"), 1);
+	journal_close(&j);
+}
+
 static void test_no_folder(void **state)
 {
 	(void)state;
@@ -133,6 +151,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_find, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_bounded, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_torn, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_goes_on, make_folder, remove_folder),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test_setup_teardown(test_no_folder, make_folder, remove_folder),
 	};
