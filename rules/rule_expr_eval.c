@@ -110,7 +110,8 @@ static struct expr_range within(struct expr_range r)
 static struct expr_range run(const struct rule_expr *expr, const struct expr_range *values, bool fractions,
 			     struct expr_range (*value)(const void *context, uint32_t rule), const void *context)
 {
-	struct expr_range stack[EXPR_DEPTH_MAX + 1], *top = stack - 1;
+	struct expr_range stack[EXPR_DEPTH_MAX + 2], *top = stack;
+	*top = expr_point(0); /* of nothing at all */
 	for (size_t i = 0; i < expr->count; i++) {
 		const struct instruction *in = &expr->code[i];
 		switch (in->op) {

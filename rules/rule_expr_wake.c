@@ -77,7 +77,8 @@ static struct wakers combine(const struct instruction *in, struct wakers *a, str
 /* The stack of values, as rule_expr_range() has it, of sets. */
 static struct wakers of_code(const struct rule_expr *expr)
 {
-	struct wakers stack[EXPR_DEPTH_MAX + 1], *top = stack - 1;
+	struct wakers stack[EXPR_DEPTH_MAX + 2], *top = stack;
+	*top = none(); /* of nothing at all */
 	for (const struct instruction *in = expr->code; in < expr->code + expr->count; in++) {
 		switch (in->op) {
 		case OP_NUMBER:

@@ -161,6 +161,7 @@ static void list_costs(const struct ruleset *rules, struct rule_plan *plan)
 }
 
 /* ---- what values lie in ---- */
+
 static struct expr_range first_range(const struct rule *rule)
 {
 	if (!runs(rule))
