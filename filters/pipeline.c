@@ -122,7 +122,9 @@ static bool is_wanted(const struct scan *scan, const char *filter)
 static void enter_recipient(struct scan *scan)
 {
 	struct pipeline *p = scan->pipeline;
-	const struct policies of = policies_of(scan, &scan->envelope.recipients[scan->recipient].mailbox);
+	const struct envelope *e = &scan->envelope;
+	const struct policies of = policies_of(scan, scan->recipient < e->recipient_count ?
+							     &e->recipients[scan->recipient].mailbox : NULL);
 	for (size_t i = 0; i < p->count; i++) {
 		struct slot *slot = &p->slots[i];
 		if (slot->enabled && (slot->filter->phases & PHASE_BIT(PHASE_RCPT)) && !is_skipped(&of, slot->filter->name))
