@@ -101,10 +101,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("world")
-    for p in (folder, folder.parent, folder.parent.parent):
-        p.chmod(0o755)
+def world(module_place):
+    folder = module_place
     w = World(folder)
     w.cert, w.key = certificates.make(folder / "certs")
     with Dovecot(folder / "dovecot") as w.dovecot, BareBackend() as w.bare, Postfix(
