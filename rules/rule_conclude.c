@@ -81,7 +81,7 @@ static bool waits(const struct rule_scan *s, const struct rule *rule)
 	return !s->in.all && rule_eval_may_wait(rule);
 }
 
-/* Those that ask, or the others: they have their answer at once. */
+/* Those that ask; or the others, which have their answer at once. */
 static void run_evals(struct rule_scan *s, bool asks)
 {
 	for (size_t i = 0; i < s->rules->eval_count; i++) {
@@ -164,12 +164,15 @@ static void run_metas(struct rule_scan *s)
 /* Runs a rule that waits. */
 static void run_waiting(struct rule_scan *s, const struct rule *rule)
 {
+	double value;
 	if (rule_type_is_eval(rule->type)) {
-		conclude(s, rule->index, rule->eval->fn(s, rule));
-		return;
+		value = rule->eval->fn(s, rule);
+	} else {
+		engine_run_demand(s->rules->engine, &s->run, rule);
+		value = pattern_value(s, rule);
 	}
-	engine_run_demand(s->rules->engine, &s->run, rule);
-	conclude(s, rule->index, pattern_value(s, rule));
+	/* Who waits asks nobody: what has no answer now never has one. */
+	s->values[rule->index] = expr_point(expr_known(value) ? value : 0);
 }
 
 #define COST_STEP 20.0         /* of an expression, in nanoseconds */
